@@ -1,0 +1,7 @@
+//! What is sold: plans, their immutable versions, and prices.
+
+mod plan;
+mod price;
+
+pub use plan::{PLAN_PRICES_MAX, Plan, PlanRef, PlanVersion};
+pub use price::{Price, PriceModel, TIERS_MAX, Tier};

@@ -1,0 +1,86 @@
+//! Short texts with a rule: slugs, and names that fit a line of an invoice.
+
+use crate::Violation;
+use std::fmt;
+
+/// Longest slug, in bytes.
+pub const SLUG_LENGTH_MAX: usize = 63;
+/// Longest name of a tenant, meter, plan or price, in characters.
+pub const NAME_LENGTH_MAX: usize = 200;
+
+/// A name for machines: lower-case letters, digits and inner `-` or `_`, starting with a letter.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Slug(String);
+
+impl Slug {
+    /// Checks `text` and answers the slug.
+    pub fn parse(text: &str) -> Result<Self, Violation> {
+        let starts_well = text.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
+        let ends_well = text.bytes().next_back().is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        let all_well = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_');
+        if starts_well && ends_well && all_well && text.len() <= SLUG_LENGTH_MAX {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(Violation::new(
+            "",
+            "invalid_slug",
+            format!(
+                "use 1 to {SLUG_LENGTH_MAX} lower-case letters, digits, hyphens or underscores, starting with a letter"
+            ),
+        ))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Slug {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Checks a name for people: any script, 1 to [`NAME_LENGTH_MAX`] characters, no control characters, no blank ends.
+pub fn check_name(text: &str) -> Result<(), Violation> {
+    let length = text.chars().count();
+    let well_formed = text.trim() == text && !text.chars().any(char::is_control);
+    if (1..=NAME_LENGTH_MAX).contains(&length) && well_formed {
+        return Ok(());
+    }
+    Err(Violation::new(
+        "",
+        "invalid_name",
+        format!("use 1 to {NAME_LENGTH_MAX} characters without control characters or blank ends"),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::plain("acme", true)]
+    #[case::digits_and_hyphens("acme-2_eu", true)]
+    #[case::empty("", false)]
+    #[case::upper_case("Acme", false)]
+    #[case::starts_with_a_digit("2acme", false)]
+    #[case::ends_with_a_hyphen("acme-", false)]
+    #[case::the_separator_of_keys("acme#1", false)]
+    #[case::longest("a23456789012345678901234567890123456789012345678901234567890123", true)]
+    #[case::one_too_long("a234567890123456789012345678901234567890123456789012345678901234", false)]
+    fn a_slug_is_plain(#[case] text: &str, #[case] good: bool) {
+        assert_eq!(Slug::parse(text).is_ok(), good);
+    }
+
+    #[rstest]
+    #[case::any_script("株式会社メーター", true)]
+    #[case::blank(" ", false)]
+    #[case::line_break("Acme\nInc", false)]
+    fn a_name_fits_on_a_line(#[case] text: &str, #[case] good: bool) {
+        assert_eq!(check_name(text).is_ok(), good);
+    }
+}

@@ -1,0 +1,13 @@
+//! Usage: what a customer did ([`event`]), what of it is measured ([`meter`]), and how measurements add up ([`window`]).
+//!
+//! The meanings of time: an event *occurred* when its sender says, was *received* when the API took it, and is
+//! *recorded* when the counters include it. Everything is counted by when it occurred.
+
+pub mod data;
+pub mod event;
+pub mod meter;
+pub mod window;
+
+pub use data::{EventData, Path};
+pub use event::{Bucket, EventKey, TimeBasis, UsageEvent};
+pub use meter::{Aggregation, Dimension, GroupKey, Measurement, Meter};

@@ -1,0 +1,165 @@
+//! How hourly counters become the value of a window: an hour, a day, a month, or a billing period.
+//!
+//! Invariant: counting over a window equals counting over its parts: sums add, maxima take the largest, and distinct
+//! values are united, never added.
+
+use super::{Aggregation, GroupKey, meter::ValueDigest};
+use crate::calendar::{self, CalendarError};
+use jiff::{Timestamp, tz::TimeZone};
+use rust_decimal::Decimal;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The width of a bar in a usage answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Window {
+    /// One local hour.
+    Hour,
+    /// One local day.
+    Day,
+    /// One local month.
+    Month,
+}
+
+impl Window {
+    /// The first instant of the window that holds `instant`.
+    pub fn start(self, instant: Timestamp, time_zone: &TimeZone) -> Result<Timestamp, CalendarError> {
+        match self {
+            Self::Hour => Ok(calendar::hour_start(instant, time_zone)),
+            Self::Day => calendar::day_start(instant, time_zone),
+            Self::Month => calendar::month_start(instant, time_zone),
+        }
+    }
+}
+
+/// What one stored counter says: the value of one meter for one group in one local hour.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HourlyCounter {
+    /// First instant of the hour.
+    pub hour: Timestamp,
+    /// Values of the meter's dimensions.
+    pub group: GroupKey,
+    /// The value.
+    pub value: CounterValue,
+}
+
+/// The value of a counter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CounterValue {
+    /// A count, a sum or a maximum.
+    Number(Decimal),
+    /// One member of a set of distinct values.
+    Member(ValueDigest),
+}
+
+/// A total of more than 28 digits, beyond what any sender can reach by the bounds of a quantity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the total of the counters is out of range")]
+pub struct TotalOutOfRange;
+
+/// Combines counters under `label`, which names the window and group that each belongs to.
+pub fn combine<L: Ord>(
+    aggregation: &Aggregation,
+    counters: impl IntoIterator<Item = HourlyCounter>,
+    label: impl Fn(&HourlyCounter) -> L,
+) -> Result<BTreeMap<L, Decimal>, TotalOutOfRange> {
+    let mut totals: BTreeMap<L, Total> = BTreeMap::new();
+    for counter in counters {
+        let total = totals.entry(label(&counter)).or_default();
+        match counter.value {
+            CounterValue::Member(member) => {
+                total.members.insert(member);
+            }
+            CounterValue::Number(value) => total.number = Some(total.with(aggregation, value)?),
+        }
+    }
+    Ok(totals.into_iter().map(|(label, total)| (label, total.value())).collect())
+}
+
+/// The value of all `counters` together.
+pub fn total(
+    aggregation: &Aggregation,
+    counters: impl IntoIterator<Item = HourlyCounter>,
+) -> Result<Decimal, TotalOutOfRange> {
+    Ok(combine(aggregation, counters, |_| ())?.remove(&()).unwrap_or(Decimal::ZERO))
+}
+
+#[derive(Default)]
+struct Total {
+    number: Option<Decimal>,
+    members: BTreeSet<ValueDigest>,
+}
+
+impl Total {
+    fn with(&self, aggregation: &Aggregation, value: Decimal) -> Result<Decimal, TotalOutOfRange> {
+        let Some(so_far) = self.number else { return Ok(value) };
+        match aggregation {
+            Aggregation::Count | Aggregation::Sum(_) => so_far.checked_add(value).ok_or(TotalOutOfRange),
+            Aggregation::Max(_) => Ok(so_far.max(value)),
+            // Unique counts are stored as members; a number under such a meter adds nothing.
+            Aggregation::UniqueCount(_) => Ok(so_far),
+        }
+    }
+
+    fn value(&self) -> Decimal {
+        self.number.unwrap_or_else(|| Decimal::from(self.members.len())).normalize()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::usage::Path;
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    fn at(hour: &str, value: CounterValue) -> HourlyCounter {
+        HourlyCounter { hour: format!("2026-05-{hour}:00:00Z").parse().unwrap(), group: GroupKey::default(), value }
+    }
+
+    fn number(hour: &str, value: i64) -> HourlyCounter {
+        at(hour, CounterValue::Number(Decimal::from(value)))
+    }
+
+    fn member(hour: &str, value: u8) -> HourlyCounter {
+        at(hour, CounterValue::Member(ValueDigest([value; 16])))
+    }
+
+    fn path() -> Path {
+        Path::parse("$.n").unwrap()
+    }
+
+    #[rstest]
+    #[case::count(Aggregation::Count, vec![number("01T00", 2), number("01T01", 3)], 5)]
+    #[case::sum(Aggregation::Sum(path()), vec![number("01T00", 2), number("02T00", 3)], 5)]
+    #[case::max(Aggregation::Max(path()), vec![number("01T00", 2), number("02T00", 3), number("03T00", 1)], 3)]
+    #[case::unique(Aggregation::UniqueCount(path()), vec![member("01T00", 1), member("02T00", 1), member("02T00", 2)], 2)]
+    #[case::nothing(Aggregation::Max(path()), vec![], 0)]
+    fn counters_combine(#[case] aggregation: Aggregation, #[case] counters: Vec<HourlyCounter>, #[case] expect: i64) {
+        assert_eq!(total(&aggregation, counters), Ok(Decimal::from(expect)));
+    }
+
+    #[test]
+    fn a_day_is_the_tenants_own() {
+        let new_york = TimeZone::get("America/New_York").unwrap();
+        let counters = vec![number("02T03", 1), number("02T04", 10)];
+        let label = |counter: &HourlyCounter| Window::Day.start(counter.hour, &new_york).unwrap().to_string();
+        let days = combine(&Aggregation::Count, counters, label).unwrap();
+        let expect = [("2026-05-01T04:00:00Z", 1), ("2026-05-02T04:00:00Z", 10)];
+        assert_eq!(days, expect.map(|(day, n)| (day.to_owned(), Decimal::from(n))).into());
+    }
+
+    proptest! {
+        #[test]
+        fn the_distinct_values_of_a_window_never_exceed_those_of_its_hours(
+            values in prop::collection::vec((0_u8..24, 0_u8..10), 0..60),
+        ) {
+            let counters = || values.iter().map(|(hour, value)| member(&format!("01T{hour:02}"), *value));
+            let unique = Aggregation::UniqueCount(path());
+            let hours = combine(&unique, counters(), |counter| counter.hour).unwrap();
+            let whole = total(&unique, counters()).unwrap();
+            let distinct: BTreeSet<u8> = values.iter().map(|(_, value)| *value).collect();
+            prop_assert_eq!(whole, Decimal::from(distinct.len()));
+            prop_assert!(whole <= hours.values().sum());
+        }
+    }
+}
