@@ -1,0 +1,16 @@
+//! What Meterline says: the CloudEvents envelope and one frozen struct per event version.
+//!
+//! Invariant: a published shape never changes. A new field or meaning is a new version with its own golden file under
+//! `golden/`, and the old struct stays as long as a message of it can lie in a queue.
+
+mod billing;
+mod envelope;
+mod invoice;
+mod usage;
+mod webhook;
+
+pub use billing::{BillingPeriodClosedV1, BillingRequestedV1, PeriodV1};
+pub use envelope::{CORRELATION_ID_LENGTH_MAX, CorrelationId, DecodeError, Envelope, Event, Header, Message};
+pub use invoice::{AmountV1, InvoiceCreatedV1, InvoiceFinalizedV1, InvoiceReadyV1};
+pub use usage::{UsageEventV1, UsageRecordedV1};
+pub use webhook::WebhookDueV1;
