@@ -4,7 +4,7 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 /// Bytes of randomness in a key.
 pub const KEY_RANDOM_BYTES: usize = 32;
@@ -73,6 +73,26 @@ impl fmt::Debug for ApiKey {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyDigest(pub [u8; 32]);
 
+/// A text that is not 64 hex digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected the 64 hex digits of a SHA-256")]
+pub struct KeyDigestError;
+
+impl FromStr for KeyDigest {
+    type Err = KeyDigestError;
+
+    fn from_str(text: &str) -> Result<Self, KeyDigestError> {
+        if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(KeyDigestError);
+        }
+        let mut digest = [0; 32];
+        for (at, byte) in digest.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).map_err(|_| KeyDigestError)?;
+        }
+        Ok(Self(digest))
+    }
+}
+
 impl fmt::Display for KeyDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
@@ -98,6 +118,8 @@ mod tests {
         // FIPS 180-2, appendix B.1.
         let expect = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(key.digest().to_string(), expect);
+        assert_eq!(expect.parse(), Ok(key.digest()));
+        assert_eq!("ba78".parse::<KeyDigest>(), Err(KeyDigestError));
     }
 
     #[rstest]

@@ -112,6 +112,12 @@ impl Draft {
         &self.0
     }
 
+    /// What it says, for whoever stores or issues it.
+    #[must_use]
+    pub fn into_statement(self) -> Statement {
+        self.0
+    }
+
     /// Issues it under `number`; where nothing is due it is paid at once.
     #[must_use]
     pub fn finalize(self, number: InvoiceNumber, now: Timestamp, payment_term: SignedDuration) -> Invoice {

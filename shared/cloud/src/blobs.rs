@@ -1,0 +1,57 @@
+//! Invoice PDFs in S3. The first PDF of an invoice stands: a put refuses to replace what is there.
+
+use crate::{Fault, World};
+use aws_sdk_s3::{error::ProvideErrorMetadata, presigning::PresigningConfig, primitives::ByteStream};
+use std::time::Duration;
+
+/// How long a download link works.
+pub const LINK_SECONDS: u64 = 300;
+
+/// An object to keep.
+#[derive(Clone, Debug)]
+pub struct Blob {
+    /// Its key in the bucket.
+    pub key: String,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// What kind of file it is.
+    pub content_type: &'static str,
+    /// Digest of the data that it prints, kept beside it as metadata.
+    pub digest: String,
+}
+
+/// What became of a put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PutOutcome {
+    /// It was stored.
+    Stored,
+    /// One was there before, and stands.
+    AlreadyThere,
+}
+
+impl World {
+    /// Stores `blob` unless its key is taken.
+    pub async fn put_blob(&self, blob: Blob) -> Result<PutOutcome, Fault> {
+        let request = self.s3().put_object().bucket(&self.settings().invoices_bucket).key(blob.key);
+        let request = request.content_type(blob.content_type).metadata("digest", blob.digest).if_none_match("*");
+        match request.body(ByteStream::from(blob.bytes)).send().await {
+            Ok(_) => Ok(PutOutcome::Stored),
+            Err(error) if error.code() == Some("PreconditionFailed") => Ok(PutOutcome::AlreadyThere),
+            // Two conditional puts at once: S3 answers 409 to one of them, which may then try again.
+            Err(error) if error.code() == Some("ConditionalRequestConflict") => {
+                Err(Fault::Conflict { operation: "s3:PutObject" })
+            }
+            Err(error) => Err(Fault::of_call("s3:PutObject", error)),
+        }
+    }
+
+    /// A link that downloads the object at `key` as `file_name` for [`LINK_SECONDS`].
+    pub async fn download_link(&self, key: &str, file_name: &str) -> Result<String, Fault> {
+        let expires = PresigningConfig::expires_in(Duration::from_secs(LINK_SECONDS))
+            .map_err(|error| Fault::permanent("s3:presign", error))?;
+        let request = self.s3().get_object().bucket(&self.settings().invoices_bucket).key(key);
+        let request = request.response_content_disposition(format!("inline; filename=\"{file_name}\""));
+        let presigned = request.presigned(expires).await.map_err(|error| Fault::of_call("s3:presign", error))?;
+        Ok(presigned.uri().to_owned())
+    }
+}

@@ -1,0 +1,140 @@
+//! Publishing: events to the topic in batches, and delayed messages to the webhook function's own queue.
+
+use crate::{Fault, World};
+use aws_sdk_sns::types::{MessageAttributeValue, PublishBatchRequestEntry};
+use events::Message;
+use jiff::SignedDuration;
+
+/// Messages of one `PublishBatch` (AWS limit).
+const BATCH_MESSAGES_MAX: usize = 10;
+/// Bytes of one message and of one `PublishBatch`, bodies and attributes together (AWS limit: 256 KiB).
+pub const BATCH_BYTES_MAX: usize = 256 * 1024;
+/// What the attributes of one message may add to its body.
+pub const MESSAGE_OVERHEAD_BYTES_MAX: usize = 512;
+/// Longest delay of a queued message (AWS limit: 15 minutes).
+const DELAY_SECONDS_MAX: i64 = 900;
+
+/// Some messages were not taken by the topic; the others were.
+#[derive(Debug, thiserror::Error)]
+#[error("{} messages were not published", refused.len())]
+pub struct PublishError {
+    /// Positions of the messages that were refused, ascending.
+    pub refused: Vec<usize>,
+    /// Why the first of them was.
+    #[source]
+    pub cause: Fault,
+}
+
+impl World {
+    /// Publishes `messages` in as few requests as fit; on an error says which of them were not taken.
+    pub async fn publish(&self, messages: &[Message]) -> Result<(), PublishError> {
+        let mut refused: Vec<usize> = Vec::new();
+        let mut cause = None;
+        for batch in batches(messages) {
+            if let Err(failed) = self.publish_batch(messages, &batch).await {
+                refused.extend(failed.refused);
+                cause.get_or_insert(failed.cause);
+            }
+        }
+        match cause {
+            None => Ok(()),
+            Some(cause) => Err(PublishError { refused, cause }),
+        }
+    }
+
+    async fn publish_batch(&self, messages: &[Message], batch: &[usize]) -> Result<(), PublishError> {
+        let all_refused = |cause| PublishError { refused: batch.to_vec(), cause };
+        let entries = batch
+            .iter()
+            .map(|&position| entry(position, &messages[position]))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| all_refused(Fault::permanent("sns:PublishBatch", error)))?;
+        let request = self.sns().publish_batch().topic_arn(&self.settings().topic_arn);
+        let answer = request
+            .set_publish_batch_request_entries(Some(entries))
+            .send()
+            .await
+            .map_err(|error| all_refused(Fault::of_call("sns:PublishBatch", error)))?;
+        let failed = answer.failed();
+        let Some(first) = failed.first() else { return Ok(()) };
+        let cause = format!("{}: {}", first.code(), first.message().unwrap_or_default());
+        let refused = failed.iter().filter_map(|entry| entry.id().parse().ok()).collect();
+        Err(PublishError { refused, cause: Fault::Transient { operation: "sns:PublishBatch", cause: cause.into() } })
+    }
+
+    /// Sends `message` to the webhook function's own queue, to arrive after `delay` or the longest that SQS can.
+    pub async fn send_to_webhook_queue(&self, message: &Message, delay: SignedDuration) -> Result<(), Fault> {
+        let seconds = delay.as_secs().clamp(0, DELAY_SECONDS_MAX);
+        let request = self.sqs().send_message().queue_url(&self.settings().webhook_queue_url);
+        let delay_seconds = i32::try_from(seconds).unwrap_or(0);
+        let sent = request.message_body(&message.body).delay_seconds(delay_seconds).send().await;
+        sent.map(drop).map_err(|error| Fault::of_call("sqs:SendMessage", error))
+    }
+
+    /// Sends `message` to the webhook function's dead-letter queue: its delivery was given up.
+    pub async fn send_to_webhook_dead_letters(&self, message: &Message) -> Result<(), Fault> {
+        let request = self.sqs().send_message().queue_url(&self.settings().webhook_dead_letter_queue_url);
+        let sent = request.message_body(&message.body).send().await;
+        sent.map(drop).map_err(|error| Fault::of_call("sqs:SendMessage", error))
+    }
+}
+
+/// Positions of `messages` in batches that respect both limits of AWS.
+fn batches(messages: &[Message]) -> Vec<Vec<usize>> {
+    let mut batches: Vec<Vec<usize>> = Vec::new();
+    let mut bytes = 0;
+    for (position, message) in messages.iter().enumerate() {
+        let size = message.body.len() + MESSAGE_OVERHEAD_BYTES_MAX;
+        match batches.last_mut() {
+            Some(batch) if batch.len() < BATCH_MESSAGES_MAX && bytes + size <= BATCH_BYTES_MAX => {
+                batch.push(position);
+                bytes += size;
+            }
+            _ => {
+                batches.push(vec![position]);
+                bytes = size;
+            }
+        }
+    }
+    batches
+}
+
+fn entry(position: usize, message: &Message) -> Result<PublishBatchRequestEntry, aws_sdk_sns::error::BuildError> {
+    let attribute = |value: String| MessageAttributeValue::builder().data_type("String").string_value(value).build();
+    PublishBatchRequestEntry::builder()
+        .id(position.to_string())
+        .message(&message.body)
+        .message_attributes("type", attribute(message.event_type.clone())?)
+        .message_attributes("tenant", attribute(message.tenant_id.to_string())?)
+        .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::id::{EventId, TenantId};
+    use rstest::rstest;
+
+    fn message(bytes: usize) -> Message {
+        Message {
+            id: EventId::derived(&["1"]),
+            event_type: "usage.recorded.v1".to_owned(),
+            tenant_id: TenantId::derived(&["acme"]),
+            body: "x".repeat(bytes),
+        }
+    }
+
+    const FULL: usize = BATCH_BYTES_MAX - MESSAGE_OVERHEAD_BYTES_MAX;
+
+    #[rstest]
+    #[case::none(&[], &[])]
+    #[case::ten_small(&[1; 10], &[10])]
+    #[case::eleven_small(&[1; 11], &[10, 1])]
+    #[case::two_full(&[FULL, FULL], &[1, 1])]
+    #[case::two_halves(&[FULL / 2, FULL / 2 - MESSAGE_OVERHEAD_BYTES_MAX], &[2])]
+    #[case::a_byte_too_many(&[FULL, 1], &[1, 1])]
+    fn batches_respect_both_limits(#[case] sizes: &[usize], #[case] expect: &[usize]) {
+        let messages: Vec<Message> = sizes.iter().map(|bytes| message(*bytes)).collect();
+        assert_eq!(batches(&messages).iter().map(Vec::len).collect::<Vec<_>>(), expect);
+    }
+}

@@ -1,0 +1,171 @@
+//! Settings, from the environment that `template.yaml` gives each function.
+
+use domain::{
+    Timestamp,
+    api_key::{ApiKey, KeyDigest},
+};
+use jiff::SignedDuration;
+
+/// A setting that is missing or malformed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// Not in the environment.
+    #[error("the environment lacks {0}")]
+    Missing(&'static str),
+    /// Not of the expected form.
+    #[error("{0} is malformed")]
+    Malformed(&'static str),
+}
+
+/// Names of what was deployed, and what the operator chose.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `dev`, `staging`, `prod`, or `local`.
+    pub stage: String,
+    /// Table of tenants.
+    pub tenants_table: String,
+    /// Table of API keys.
+    pub api_keys_table: String,
+    /// Table of meters and plans.
+    pub catalog_table: String,
+    /// Table of subscriptions.
+    pub subscriptions_table: String,
+    /// Table of what was processed.
+    pub processed_events_table: String,
+    /// Table of counters.
+    pub usage_table: String,
+    /// Table of invoices.
+    pub invoices_table: String,
+    /// Table of webhook endpoints and deliveries.
+    pub webhooks_table: String,
+    /// The topic.
+    pub topic_arn: String,
+    /// The webhook function's own queue, for delayed retries.
+    pub webhook_queue_url: String,
+    /// Where deliveries end that were given up.
+    pub webhook_dead_letter_queue_url: String,
+    /// Bucket of invoice PDFs.
+    pub invoices_bucket: String,
+    /// Digest of the platform key; only `api` has it.
+    pub platform_key: Option<KeyDigest>,
+    /// Who writes the invoices.
+    pub seller: Seller,
+    /// How long after its end late usage still belongs to a period.
+    pub invoice_grace: SignedDuration,
+    /// From the date of an invoice to its due date.
+    pub payment_term: SignedDuration,
+    /// Whether webhooks may call private addresses: only on a machine of one's own.
+    pub webhook_allow_private_addresses: bool,
+}
+
+/// The platform as printed on invoices.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seller {
+    /// Legal name.
+    pub name: String,
+    /// Postal address.
+    pub address: Vec<String>,
+    /// For questions about an invoice.
+    pub email: String,
+    /// VAT or tax number.
+    pub tax_id: String,
+}
+
+/// Grace that applies unless the operator chose another.
+const INVOICE_GRACE_MINUTES: i64 = 60;
+/// Payment term that applies unless the operator chose another.
+const PAYMENT_TERM_DAYS: i64 = 14;
+
+impl Settings {
+    /// Reads the settings of this process.
+    pub fn from_env() -> Result<Self, SettingsError> {
+        Self::from(|name| std::env::var(name).ok())
+    }
+
+    /// Reads the settings that `lookup` answers.
+    pub fn from(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+        let text = |name: &'static str| lookup(name).filter(|value| !value.is_empty());
+        let required = |name: &'static str| text(name).ok_or(SettingsError::Missing(name));
+        let number = |name: &'static str, default: i64| match text(name) {
+            None => Ok(default),
+            Some(value) => value.parse().ok().filter(|n| *n >= 0).ok_or(SettingsError::Malformed(name)),
+        };
+        let flag = |name: &'static str| match text(name).as_deref() {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(SettingsError::Malformed(name)),
+        };
+        Ok(Self {
+            stage: required("STAGE")?,
+            tenants_table: required("TENANTS_TABLE")?,
+            api_keys_table: required("API_KEYS_TABLE")?,
+            catalog_table: required("CATALOG_TABLE")?,
+            subscriptions_table: required("SUBSCRIPTIONS_TABLE")?,
+            processed_events_table: required("PROCESSED_EVENTS_TABLE")?,
+            usage_table: required("USAGE_TABLE")?,
+            invoices_table: required("INVOICES_TABLE")?,
+            webhooks_table: required("WEBHOOKS_TABLE")?,
+            topic_arn: required("TOPIC_ARN")?,
+            webhook_queue_url: required("WEBHOOK_QUEUE_URL")?,
+            webhook_dead_letter_queue_url: required("WEBHOOK_DEAD_LETTER_QUEUE_URL")?,
+            invoices_bucket: required("INVOICES_BUCKET")?,
+            platform_key: platform_key(text("PLATFORM_KEY"))?,
+            seller: Seller {
+                name: required("SELLER_NAME")?,
+                address: required("SELLER_ADDRESS")?.split('|').map(|line| line.trim().to_owned()).collect(),
+                email: text("SELLER_EMAIL").unwrap_or_default(),
+                tax_id: text("SELLER_TAX_ID").unwrap_or_default(),
+            },
+            invoice_grace: SignedDuration::from_mins(number("INVOICE_GRACE_MINUTES", INVOICE_GRACE_MINUTES)?),
+            payment_term: SignedDuration::from_hours(24 * number("PAYMENT_TERM_DAYS", PAYMENT_TERM_DAYS)?),
+            webhook_allow_private_addresses: flag("WEBHOOK_ALLOW_PRIVATE_ADDRESSES")?,
+        })
+    }
+}
+
+/// The operator's key is digested at once: from here on nothing can print it.
+fn platform_key(value: Option<String>) -> Result<Option<KeyDigest>, SettingsError> {
+    let malformed = SettingsError::Malformed("PLATFORM_KEY");
+    value.map(|value| ApiKey::presented(&value).map(|key| key.digest()).ok_or(malformed)).transpose()
+}
+
+/// Seconds since the epoch, as DynamoDB's time to live wants them.
+pub(crate) fn expires_at(from: Timestamp, days: i64) -> String {
+    from.saturating_add(SignedDuration::from_hours(24 * days)).unwrap_or(Timestamp::MAX).as_second().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    fn lookup(changes: &'static [(&'static str, &'static str)]) -> impl Fn(&str) -> Option<String> {
+        move |name| {
+            let changed = changes.iter().find(|(changed, _)| *changed == name).map(|(_, value)| *value);
+            let default = if name.ends_with("MINUTES") || name.ends_with("DAYS") || name.ends_with("ADDRESSES") {
+                ""
+            } else {
+                "value"
+            };
+            Some(changed.unwrap_or(default).to_owned())
+        }
+    }
+
+    #[test]
+    fn what_is_not_chosen_has_its_default() {
+        let settings = Settings::from(lookup(&[("SELLER_ADDRESS", "1 Road | Town")])).unwrap();
+        assert_eq!(settings.invoice_grace, SignedDuration::from_mins(60));
+        assert_eq!(settings.payment_term, SignedDuration::from_hours(14 * 24));
+        assert!(!settings.webhook_allow_private_addresses);
+        assert_eq!(settings.seller.address, ["1 Road", "Town"]);
+    }
+
+    #[rstest]
+    #[case::missing(&[("TOPIC_ARN", "")], SettingsError::Missing("TOPIC_ARN"))]
+    #[case::negative(&[("PAYMENT_TERM_DAYS", "-1")], SettingsError::Malformed("PAYMENT_TERM_DAYS"))]
+    #[case::no_flag(&[("WEBHOOK_ALLOW_PRIVATE_ADDRESSES", "yes")], SettingsError::Malformed("WEBHOOK_ALLOW_PRIVATE_ADDRESSES"))]
+    #[case::no_key(&[("PLATFORM_KEY", "two words")], SettingsError::Malformed("PLATFORM_KEY"))]
+    fn a_bad_setting_is_named(#[case] changes: &'static [(&'static str, &'static str)], #[case] expect: SettingsError) {
+        assert_eq!(Settings::from(lookup(changes)).unwrap_err(), expect);
+    }
+}

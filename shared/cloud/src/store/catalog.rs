@@ -1,0 +1,331 @@
+//! The table `catalog`: meters, plans, and the immutable versions of plans.
+
+use super::{
+    dynamo::{self, Range, Transacted},
+    item::{self, Cursor, Item, Page, Stored},
+    key::{self, Key},
+    tenants::CreateOutcome,
+};
+use crate::{Fault, World};
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
+use domain::{
+    Decimal, Timestamp,
+    calendar::{Interval, IntervalUnit},
+    catalog::{Plan, PlanRef, PlanVersion, Price, PriceModel, Tier},
+    id::{MeterId, PlanId},
+    money::{Money, Rate},
+    text::Slug,
+    usage::{Aggregation, Dimension, Meter, Path},
+};
+use serde::{Deserialize, Serialize};
+use std::num::NonZeroU32;
+
+#[derive(Serialize, Deserialize)]
+struct MeterV1 {
+    id: MeterId,
+    slug: String,
+    name: String,
+    event_type: String,
+    aggregation: String,
+    path: Option<String>,
+    dimensions: Vec<(String, String)>,
+}
+
+impl Stored for MeterV1 {
+    const VERSION: u32 = 1;
+}
+
+#[derive(Serialize, Deserialize)]
+struct PlanV1 {
+    id: PlanId,
+    slug: String,
+    name: String,
+    latest_version: NonZeroU32,
+    created_at: Timestamp,
+}
+
+impl Stored for PlanV1 {
+    const VERSION: u32 = 1;
+}
+
+#[derive(Serialize, Deserialize)]
+struct PlanVersionV1 {
+    plan_id: PlanId,
+    version: NonZeroU32,
+    name: String,
+    interval_unit: String,
+    interval_count: u8,
+    currency: String,
+    base_fee_minor: i64,
+    prices: Vec<PriceV1>,
+    created_at: Timestamp,
+}
+
+impl Stored for PlanVersionV1 {
+    const VERSION: u32 = 1;
+}
+
+#[derive(Serialize, Deserialize)]
+struct PriceV1 {
+    key: String,
+    name: String,
+    meter: String,
+    included: Decimal,
+    model: PriceModelV1,
+}
+
+#[derive(Serialize, Deserialize)]
+enum PriceModelV1 {
+    PerUnit { unit_price: Decimal },
+    Graduated { tiers: Vec<TierV1> },
+}
+
+#[derive(Serialize, Deserialize)]
+struct TierV1 {
+    up_to: Option<Decimal>,
+    unit_price: Decimal,
+    flat_fee: Decimal,
+}
+
+impl World {
+    /// Creates a meter unless its slug is taken.
+    pub async fn create_meter(&self, meter: &Meter) -> Result<CreateOutcome, Fault> {
+        let item = item::write(&Key::Meter(&meter.slug), &meter_shape(meter))?;
+        if self.put_if_absent(&self.settings().catalog_table, item).await? {
+            return Ok(CreateOutcome::Created);
+        }
+        let there = self.meter(&meter.slug).await?;
+        Ok(if there.is_some_and(|there| there.id == meter.id) {
+            CreateOutcome::Repeated
+        } else {
+            CreateOutcome::NameTaken
+        })
+    }
+
+    /// The meter called `slug`.
+    pub async fn meter(&self, slug: &Slug) -> Result<Option<Meter>, Fault> {
+        self.get_item(&self.settings().catalog_table, &Key::Meter(slug)).await?.map(read_meter).transpose()
+    }
+
+    /// A page of the meters, by slug.
+    pub async fn meters(&self, limit: u8, after: Option<&Cursor>) -> Result<Page<Meter>, Fault> {
+        let table = &self.settings().catalog_table;
+        self.query_page(table, key::METERS, Range::All, false, limit, after).await?.try_map(read_meter)
+    }
+
+    /// All meters: what every usage event is held against.
+    pub async fn all_meters(&self) -> Result<Vec<Meter>, Fault> {
+        let items = self.query_all(&self.settings().catalog_table, key::METERS, Range::All).await?;
+        items.into_iter().map(read_meter).collect()
+    }
+
+    /// Creates a plan with its first version, unless its slug is taken.
+    pub async fn create_plan(&self, plan: &Plan, version: &PlanVersion) -> Result<CreateOutcome, Fault> {
+        let table = &self.settings().catalog_table;
+        let actions = vec![
+            dynamo::put(table, item::write(&Key::Plan(&plan.slug), &plan_shape(plan))?, true)?,
+            self.put_version(version)?,
+        ];
+        match self.transact(actions).await? {
+            Transacted::Committed => Ok(CreateOutcome::Created),
+            Transacted::Refused(refused) if refused.contains(&1) => Ok(CreateOutcome::Repeated),
+            Transacted::Refused(_) => Ok(CreateOutcome::NameTaken),
+        }
+    }
+
+    /// Publishes the next version of a plan; answers `false` if another one got that number.
+    pub async fn publish_plan_version(&self, slug: &Slug, version: &PlanVersion) -> Result<bool, Fault> {
+        let number = |n: u32| AttributeValue::N(n.to_string());
+        let next = version.reference.version.get();
+        let update = Update::builder()
+            .table_name(&self.settings().catalog_table)
+            .set_key(Some(Key::Plan(slug).attributes()))
+            .update_expression("SET latest_version = :next, #name = :name")
+            .condition_expression("latest_version = :latest")
+            .expression_attribute_names("#name", "name")
+            .expression_attribute_values(":next", number(next))
+            .expression_attribute_values(":latest", number(next - 1))
+            .expression_attribute_values(":name", AttributeValue::S(version.name.clone()))
+            .build()
+            .map_err(|error| Fault::permanent("dynamodb:TransactWriteItems", error))?;
+        let actions = vec![TransactWriteItem::builder().update(update).build(), self.put_version(version)?];
+        Ok(self.transact(actions).await? == Transacted::Committed)
+    }
+
+    /// The plan called `slug`.
+    pub async fn plan(&self, slug: &Slug) -> Result<Option<Plan>, Fault> {
+        self.get_item(&self.settings().catalog_table, &Key::Plan(slug)).await?.map(read_plan).transpose()
+    }
+
+    /// A page of the plans, by slug.
+    pub async fn plans(&self, limit: u8, after: Option<&Cursor>) -> Result<Page<Plan>, Fault> {
+        let table = &self.settings().catalog_table;
+        self.query_page(table, key::PLANS, Range::All, false, limit, after).await?.try_map(read_plan)
+    }
+
+    /// One version of a plan.
+    pub async fn plan_version(&self, reference: PlanRef) -> Result<Option<PlanVersion>, Fault> {
+        let key = Key::PlanVersion(reference.plan_id, reference.version);
+        self.get_item(&self.settings().catalog_table, &key).await?.map(read_version).transpose()
+    }
+
+    fn put_version(&self, version: &PlanVersion) -> Result<TransactWriteItem, Fault> {
+        let key = Key::PlanVersion(version.reference.plan_id, version.reference.version);
+        dynamo::put(&self.settings().catalog_table, item::write(&key, &version_shape(version))?, true)
+    }
+}
+
+fn malformed(what: &'static str) -> Fault {
+    Fault::permanent("decode item", format!("the item holds a malformed {what}"))
+}
+
+fn meter_shape(meter: &Meter) -> MeterV1 {
+    let (aggregation, path) = match &meter.aggregation {
+        Aggregation::Count => ("count", None),
+        Aggregation::Sum(path) => ("sum", Some(path)),
+        Aggregation::Max(path) => ("max", Some(path)),
+        Aggregation::UniqueCount(path) => ("uniqueCount", Some(path)),
+    };
+    MeterV1 {
+        id: meter.id,
+        slug: meter.slug.to_string(),
+        name: meter.name.clone(),
+        event_type: meter.event_type.clone(),
+        aggregation: aggregation.to_owned(),
+        path: path.map(ToString::to_string),
+        dimensions: meter.dimensions.iter().map(|d| (d.name.to_string(), d.path.to_string())).collect(),
+    }
+}
+
+fn read_meter(item: Item) -> Result<Meter, Fault> {
+    let stored: MeterV1 = item::read(item)?;
+    let path = |text: Option<&str>| text.and_then(Path::parse).ok_or_else(|| malformed("path"));
+    let slug = |text: &str| Slug::parse(text).map_err(|_| malformed("slug"));
+    let aggregation = match stored.aggregation.as_str() {
+        "count" => Aggregation::Count,
+        "sum" => Aggregation::Sum(path(stored.path.as_deref())?),
+        "max" => Aggregation::Max(path(stored.path.as_deref())?),
+        "uniqueCount" => Aggregation::UniqueCount(path(stored.path.as_deref())?),
+        _ => return Err(malformed("aggregation")),
+    };
+    let dimension = |(name, at): &(String, String)| Ok(Dimension { name: slug(name)?, path: path(Some(at.as_str()))? });
+    Ok(Meter {
+        id: stored.id,
+        slug: slug(&stored.slug)?,
+        name: stored.name,
+        event_type: stored.event_type,
+        aggregation,
+        dimensions: stored.dimensions.iter().map(dimension).collect::<Result<_, Fault>>()?,
+    })
+}
+
+fn plan_shape(plan: &Plan) -> PlanV1 {
+    PlanV1 {
+        id: plan.id,
+        slug: plan.slug.to_string(),
+        name: plan.name.clone(),
+        latest_version: plan.latest_version,
+        created_at: plan.created_at,
+    }
+}
+
+fn read_plan(item: Item) -> Result<Plan, Fault> {
+    let stored: PlanV1 = item::read(item)?;
+    Ok(Plan {
+        id: stored.id,
+        slug: Slug::parse(&stored.slug).map_err(|_| malformed("slug"))?,
+        name: stored.name,
+        latest_version: stored.latest_version,
+        created_at: stored.created_at,
+    })
+}
+
+fn version_shape(version: &PlanVersion) -> PlanVersionV1 {
+    PlanVersionV1 {
+        plan_id: version.reference.plan_id,
+        version: version.reference.version,
+        name: version.name.clone(),
+        interval_unit: interval_word(version.interval.unit()).to_owned(),
+        interval_count: version.interval.count(),
+        currency: version.base_fee.currency.to_string(),
+        base_fee_minor: version.base_fee.amount_minor,
+        prices: version.prices.iter().map(price_shape).collect(),
+        created_at: version.created_at,
+    }
+}
+
+fn read_version(item: Item) -> Result<PlanVersion, Fault> {
+    let stored: PlanVersionV1 = item::read(item)?;
+    Ok(PlanVersion {
+        reference: PlanRef { plan_id: stored.plan_id, version: stored.version },
+        name: stored.name,
+        interval: read_interval(&stored.interval_unit, stored.interval_count)?,
+        base_fee: Money {
+            amount_minor: stored.base_fee_minor,
+            currency: stored.currency.parse().map_err(|_| malformed("currency"))?,
+        },
+        prices: stored.prices.into_iter().map(read_price).collect::<Result<_, _>>()?,
+        created_at: stored.created_at,
+    })
+}
+
+fn price_shape(price: &Price) -> PriceV1 {
+    let tier = |tier: &Tier| TierV1 {
+        up_to: tier.up_to,
+        unit_price: tier.unit_price.value(),
+        flat_fee: tier.flat_fee.value(),
+    };
+    PriceV1 {
+        key: price.key.to_string(),
+        name: price.name.clone(),
+        meter: price.meter.to_string(),
+        included: price.included,
+        model: match &price.model {
+            PriceModel::PerUnit { unit_price } => PriceModelV1::PerUnit { unit_price: unit_price.value() },
+            PriceModel::Graduated { tiers } => PriceModelV1::Graduated { tiers: tiers.iter().map(tier).collect() },
+        },
+    }
+}
+
+fn read_price(stored: PriceV1) -> Result<Price, Fault> {
+    let rate = |value: Decimal| Rate::new(value).ok_or_else(|| malformed("rate"));
+    let tier = |tier: TierV1| {
+        Ok(Tier { up_to: tier.up_to, unit_price: rate(tier.unit_price)?, flat_fee: rate(tier.flat_fee)? })
+    };
+    Ok(Price {
+        key: Slug::parse(&stored.key).map_err(|_| malformed("price key"))?,
+        name: stored.name,
+        meter: Slug::parse(&stored.meter).map_err(|_| malformed("meter"))?,
+        included: stored.included,
+        model: match stored.model {
+            PriceModelV1::PerUnit { unit_price } => PriceModel::PerUnit { unit_price: rate(unit_price)? },
+            PriceModelV1::Graduated { tiers } => {
+                PriceModel::Graduated { tiers: tiers.into_iter().map(tier).collect::<Result<_, Fault>>()? }
+            }
+        },
+    })
+}
+
+pub(super) fn interval_word(unit: IntervalUnit) -> &'static str {
+    match unit {
+        IntervalUnit::Day => "day",
+        IntervalUnit::Week => "week",
+        IntervalUnit::Month => "month",
+        IntervalUnit::Quarter => "quarter",
+        IntervalUnit::HalfYear => "halfYear",
+        IntervalUnit::Year => "year",
+    }
+}
+
+pub(super) fn read_interval(unit: &str, count: u8) -> Result<Interval, Fault> {
+    let unit = match unit {
+        "day" => IntervalUnit::Day,
+        "week" => IntervalUnit::Week,
+        "month" => IntervalUnit::Month,
+        "quarter" => IntervalUnit::Quarter,
+        "halfYear" => IntervalUnit::HalfYear,
+        "year" => IntervalUnit::Year,
+        _ => return Err(malformed("interval")),
+    };
+    Interval::new(unit, count).ok_or_else(|| malformed("interval"))
+}

@@ -1,0 +1,172 @@
+//! The table `invoices`: invoices with their lines, each tenant's number sequence, and the outbox of their facts.
+//!
+//! Invariant: an invoice, its number, the subscription's step to the next period, and the facts that report it are one
+//! transaction. Whatever races, one period has one invoice and no number is skipped or used twice.
+
+use super::{
+    TenantStore,
+    dynamo::{self, Range, Transacted},
+    invoice_shape::{InvoiceV1, PDF},
+    item::{self, Cursor, Page},
+    key::{self, Key},
+    outbox, subscriptions,
+};
+use crate::Fault;
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
+use domain::{
+    Timestamp,
+    id::{InvoiceId, SubscriptionId},
+    invoice::Invoice,
+};
+use events::Message;
+use serde::{Deserialize, Serialize};
+
+/// An invoice as it lies in the table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredInvoice {
+    /// The invoice.
+    pub invoice: Invoice,
+    /// Its PDF, once it was printed.
+    pub pdf: Option<PdfRecord>,
+}
+
+/// Where the PDF of an invoice lies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PdfRecord {
+    /// Its key in the bucket.
+    pub key: String,
+    /// When it was stored.
+    pub ready_at: Timestamp,
+}
+
+/// What billing a period writes beside the invoice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NextBill {
+    /// Which subscription moves on.
+    pub subscription_id: SubscriptionId,
+    /// The period that was billed.
+    pub period: u32,
+    /// When the period after it closes.
+    pub closes_at: Timestamp,
+}
+
+/// What became of billing a period.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BillOutcome {
+    /// The invoice was written.
+    Billed,
+    /// The period had been billed before.
+    AlreadyBilled,
+    /// Another invoice of the tenant took the number, or the subscription moved: load again.
+    Raced,
+}
+
+impl TenantStore<'_> {
+    /// How many invoice numbers the tenant has used.
+    pub async fn invoice_numbers_used(&self) -> Result<u64, Fault> {
+        let table = &self.world.settings().invoices_table;
+        let item = self.world.get_item(table, &Key::InvoiceSequence(self.tenant_id)).await?;
+        item.map_or(Ok(0), |item| item::number(&item, "used"))
+    }
+
+    /// Writes `invoice` under the number after `numbers_used`, moves the subscription on, and records `facts`.
+    pub async fn bill(
+        &self,
+        invoice: &Invoice,
+        numbers_used: u64,
+        next: NextBill,
+        facts: &[Message],
+        now: Timestamp,
+    ) -> Result<BillOutcome, Fault> {
+        let table = &self.world.settings().invoices_table;
+        let id = invoice.statement().id;
+        let stored = InvoiceV1::from(&StoredInvoice { invoice: invoice.clone(), pdf: None });
+        let mut listed = Key::InvoiceListed(self.tenant_id, now, id).attributes();
+        listed.insert("invoiceId".to_owned(), AttributeValue::S(id.to_string()));
+        let mut actions = vec![
+            dynamo::put(table, item::write(&Key::Invoice(self.tenant_id, id), &stored)?, true)?,
+            self.take_number(numbers_used)?,
+            self.move_on(next)?,
+            dynamo::put(table, listed, false)?,
+        ];
+        for fact in facts {
+            actions.push(outbox::row(table, &id.to_string(), fact, now)?);
+        }
+        Ok(match self.world.transact(actions).await? {
+            Transacted::Committed => BillOutcome::Billed,
+            Transacted::Refused(refused) if refused.contains(&0) => BillOutcome::AlreadyBilled,
+            Transacted::Refused(_) => BillOutcome::Raced,
+        })
+    }
+
+    /// The invoice `id`.
+    pub async fn invoice(&self, id: InvoiceId) -> Result<Option<StoredInvoice>, Fault> {
+        let table = &self.world.settings().invoices_table;
+        let item = self.world.get_item(table, &Key::Invoice(self.tenant_id, id)).await?;
+        item.map(|item| item::read::<InvoiceV1>(item)?.try_into()).transpose()
+    }
+
+    /// A page of the tenant's invoices, newest first.
+    pub async fn invoices(&self, limit: u8, after: Option<&Cursor>) -> Result<Page<StoredInvoice>, Fault> {
+        let table = &self.world.settings().invoices_table;
+        let partition = key::tenant_partition(self.tenant_id);
+        let range = Range::Prefix("LIST#".to_owned());
+        let listed = self.world.query_page(table, &partition, range, true, limit, after).await?;
+        let ids = listed.items.iter().map(|item| item::parse(item::text(item, "invoiceId")?));
+        let keys = ids.map(|id| id.map(|id| Key::Invoice(self.tenant_id, id))).collect::<Result<Vec<_>, Fault>>()?;
+        let items = self.world.get_items(table, &keys).await?;
+        Page { items, next: listed.next }.try_map(|item| item::read::<InvoiceV1>(item)?.try_into())
+    }
+
+    /// Records that the PDF of `id` lies in the bucket, and the fact that says so; a second time changes nothing.
+    pub async fn record_pdf(&self, id: InvoiceId, pdf: &PdfRecord, fact: &Message) -> Result<(), Fault> {
+        let table = &self.world.settings().invoices_table;
+        let record = serde_dynamo::to_attribute_value(pdf).map_err(|error| Fault::permanent("encode item", error))?;
+        let update = Update::builder()
+            .table_name(table)
+            .set_key(Some(Key::Invoice(self.tenant_id, id).attributes()))
+            .update_expression("SET #pdf = :pdf")
+            .condition_expression(
+                "attribute_exists(pk) AND (attribute_not_exists(#pdf) OR attribute_type(#pdf, :null))",
+            )
+            .expression_attribute_names("#pdf", PDF)
+            .expression_attribute_values(":pdf", record)
+            .expression_attribute_values(":null", AttributeValue::S("NULL".to_owned()));
+        let actions = vec![action(update)?, outbox::row(table, &id.to_string(), fact, pdf.ready_at)?];
+        self.world.transact(actions).await.map(drop)
+    }
+
+    fn take_number(&self, numbers_used: u64) -> Result<TransactWriteItem, Fault> {
+        let number = |n: u64| AttributeValue::N(n.to_string());
+        let update = Update::builder()
+            .table_name(&self.world.settings().invoices_table)
+            .set_key(Some(Key::InvoiceSequence(self.tenant_id).attributes()))
+            .update_expression("SET used = :next")
+            .expression_attribute_values(":next", number(numbers_used + 1));
+        action(match numbers_used {
+            0 => update.condition_expression("attribute_not_exists(used)"),
+            _ => update.condition_expression("used = :used").expression_attribute_values(":used", number(numbers_used)),
+        })
+    }
+
+    fn move_on(&self, next: NextBill) -> Result<TransactWriteItem, Fault> {
+        let number = |n: u32| AttributeValue::N(n.to_string());
+        action(
+            Update::builder()
+                .table_name(&self.world.settings().subscriptions_table)
+                .set_key(Some(Key::Subscription(self.tenant_id, next.subscription_id).attributes()))
+                .update_expression("SET #next = :next, #due = :due")
+                .condition_expression("#next = :billed")
+                .expression_attribute_names("#next", subscriptions::NEXT_PERIOD)
+                .expression_attribute_names("#due", subscriptions::DUE_AT)
+                .expression_attribute_values(":next", number(next.period + 1))
+                .expression_attribute_values(":billed", number(next.period))
+                .expression_attribute_values(":due", AttributeValue::S(key::sortable(next.closes_at))),
+        )
+    }
+}
+
+fn action(update: aws_sdk_dynamodb::types::builders::UpdateBuilder) -> Result<TransactWriteItem, Fault> {
+    let update = update.build().map_err(|error| Fault::permanent("dynamodb:TransactWriteItems", error))?;
+    Ok(TransactWriteItem::builder().update(update).build())
+}

@@ -1,0 +1,51 @@
+//! The tables: one module each, and the one enum of all keys.
+//!
+//! Invariants: only the module of a table names its attributes; an item carries the version `v` of its shape, and a
+//! stored shape is frozen like an event; state and the facts that report it are written in one transaction.
+
+pub mod across;
+mod api_keys;
+mod catalog;
+mod dynamo;
+mod idempotency;
+mod invoice_shape;
+mod invoices;
+mod item;
+mod key;
+mod outbox;
+mod processed;
+mod subscriptions;
+mod tenants;
+mod usage;
+mod webhooks;
+
+pub use api_keys::StoredApiKey;
+pub use idempotency::{Claim, StoredAnswer};
+pub use invoices::{BillOutcome, NextBill, PdfRecord, StoredInvoice};
+pub use item::{Cursor, PAGE_ITEMS_MAX, Page};
+pub use processed::Consumer;
+pub use tenants::CreateOutcome;
+pub use usage::{CountOutcome, CountedEvent, Delta, DeltaKey, TRANSACTION_ACTIONS_MAX};
+pub use webhooks::{Attempt, Delivery, DeliveryStatus, ENDPOINTS_MAX, Endpoint};
+
+use crate::World;
+use domain::id::TenantId;
+
+/// The data of one tenant: no method of it can reach another's.
+#[derive(Clone, Copy)]
+pub struct TenantStore<'a> {
+    world: &'a World,
+    tenant_id: TenantId,
+}
+
+impl<'a> TenantStore<'a> {
+    pub(crate) fn new(world: &'a World, tenant_id: TenantId) -> Self {
+        Self { world, tenant_id }
+    }
+
+    /// Whose data it is.
+    #[must_use]
+    pub fn tenant_id(&self) -> TenantId {
+        self.tenant_id
+    }
+}
