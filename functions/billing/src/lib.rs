@@ -1,0 +1,57 @@
+//! Closes billing periods: the tick finds what is due, the worker turns one period of one subscription into an invoice.
+//!
+//! Invariants: nobody scans tenants, the sparse index says who is due; a period is billed at most once, by the condition
+//! of the one transaction that writes its invoice; what a crash leaves unpublished, the next delivery or tick publishes.
+
+mod statement;
+mod tick;
+mod worker;
+
+pub use tick::{TICK_REQUESTS_MAX, tick};
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use cloud::{Fault, World, batch};
+use serde_json::Value;
+
+/// Subscriptions that are billed at a time.
+const PERIODS_AT_ONCE: usize = 8;
+
+/// What invoked the function.
+#[derive(Debug)]
+pub enum Cause {
+    /// The schedule.
+    Tick,
+    /// Messages of the queue.
+    Messages(SqsEvent),
+}
+
+impl Cause {
+    /// Tells the two by the payload: only the queue sends `Records`.
+    pub fn read(payload: Value) -> Result<Self, serde_json::Error> {
+        if payload.get("Records").is_some() {
+            return serde_json::from_value(payload).map(Self::Messages);
+        }
+        Ok(Self::Tick)
+    }
+}
+
+/// Runs the tick, or bills what the messages request; answers which messages to deliver again.
+pub async fn handle(world: &World, cause: Cause) -> Result<SqsBatchResponse, Fault> {
+    match cause {
+        Cause::Tick => tick(world).await.map(|()| SqsBatchResponse::default()),
+        Cause::Messages(event) => Ok(batch::each(event, PERIODS_AT_ONCE, |record| worker::bill(world, record)).await),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_is_told_from_the_schedule() {
+        let schedule = serde_json::json!({"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}});
+        assert!(matches!(Cause::read(schedule).unwrap(), Cause::Tick));
+        let batch = serde_json::json!({"Records": []});
+        assert!(matches!(Cause::read(batch).unwrap(), Cause::Messages(_)));
+    }
+}

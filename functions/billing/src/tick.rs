@@ -1,0 +1,28 @@
+//! The tick: asks for every period that has closed to be billed, and publishes what a crash left behind.
+
+use cloud::{Fault, World, store::across::Due};
+use events::{BillingRequestedV1, Envelope, Message};
+
+/// Periods that one tick asks for; the rest waits for the next tick.
+pub const TICK_REQUESTS_MAX: usize = 50_000;
+
+/// Runs one tick. A repeat asks for the same periods under the same event ids, which bills nothing twice.
+pub async fn tick(world: &World) -> Result<(), Fault> {
+    let now = world.now();
+    let swept = world.sweep_invoice_facts(now).await?;
+    let mut due = world.due_subscriptions(now).await?;
+    due.truncate(TICK_REQUESTS_MAX);
+    let requests = due.iter().map(|due| request(world, due)).collect::<Result<Vec<Message>, Fault>>()?;
+    tracing::info!(due = due.len(), swept, "tick");
+    world.metrics().count(&world.settings().stage, "billing", "PeriodsDue", due.len() as u64, now);
+    world.publish(&requests).await.map_err(|failed| failed.cause)
+}
+
+fn request(world: &World, due: &Due) -> Result<Message, Fault> {
+    let data = BillingRequestedV1 { subscription_id: due.subscription_id, period: due.period };
+    let (subscription, period) = (due.subscription_id.to_string(), due.period.to_string());
+    let reports = [subscription.as_str(), period.as_str()];
+    Envelope::new("billing", due.tenant_id, world.now(), world.new_correlation_id(), &reports, data)
+        .encode()
+        .map_err(|error| Fault::permanent("encode event", error))
+}
