@@ -1,0 +1,215 @@
+//! From an invoice to what its PDF says: figures grouped, dates written out, tiers explained.
+
+use crate::pdf::{Colour, Document, Fact, Headings, Headline, Line, Metadata, Party, Tier, Total};
+use cloud::Seller;
+use domain::{
+    Date, Decimal, Timestamp,
+    invoice::{self, Invoice, LineDetail, Open},
+    money::Money,
+    rating::TierCharge,
+    tenant::Tenant,
+};
+
+/// Indigo: readable on white, and in grey when it is printed.
+const ACCENT: Colour = Colour { red: 0x3d, green: 0x4e, blue: 0xd8 };
+
+/// The document of an issued invoice; `None` for a draft, which has no number to print.
+pub(crate) fn document(invoice: &Invoice, tenant: &Tenant, seller: &Seller) -> Option<Document> {
+    let open = invoice.issued()?;
+    let date = |instant: Timestamp| long_date(instant.to_zoned(tenant.time_zone.clone()).date());
+    let total = money(open.statement.total);
+    Some(Document {
+        title: "Invoice".to_owned(),
+        status_stamp: (open.statement.total.amount_minor == 0).then(|| "Paid".to_owned()),
+        seller: party("From", &seller.name, &seller.address, &[&seller.email, &labelled("Tax ID", &seller.tax_id)]),
+        buyer: party(
+            "Bill to",
+            &tenant.name,
+            &tenant.address,
+            &[
+                tenant.email.as_deref().unwrap_or_default(),
+                &labelled("Tax ID", tenant.tax_id.as_deref().unwrap_or_default()),
+            ],
+        ),
+        accent: ACCENT,
+        facts: vec![
+            fact("Invoice number", open.number.to_string()),
+            fact("Date of issue", date(open.finalized_at)),
+            fact("Date due", date(open.due_at)),
+            fact(
+                "Billing period",
+                format!("{} to {}", long_date(open.statement.days.0), long_date(open.statement.days.1)),
+            ),
+        ],
+        headline: Some(Headline { amount: total.clone(), caption: caption(open, &date(open.due_at)) }),
+        headings: Headings {
+            description: "Description".to_owned(),
+            quantity: "Quantity".to_owned(),
+            unit_price: "Unit price".to_owned(),
+            amount: "Amount".to_owned(),
+        },
+        lines: open.statement.lines.iter().map(line).collect(),
+        totals: vec![
+            Total { label: "Subtotal".to_owned(), amount: total.clone(), strong: false },
+            Total { label: "Amount due".to_owned(), amount: total, strong: true },
+        ],
+        notes: notes(open, seller, &date(open.due_at)),
+        footer: format!("{} · {}", seller.name, open.number),
+        page_label: "Page {page} of {pages}".to_owned(),
+        metadata: Metadata {
+            title: format!("Invoice {}", open.number),
+            author: seller.name.clone(),
+            creator: "Meterline".to_owned(),
+            language: "en".to_owned(),
+            identifier: invoice::digest(open),
+            created_at: open.finalized_at.as_second(),
+        },
+    })
+}
+
+fn caption(open: &Open, due: &str) -> String {
+    if open.statement.total.amount_minor == 0 { "nothing to pay".to_owned() } else { format!("due {due}") }
+}
+
+fn notes(open: &Open, seller: &Seller, due: &str) -> Vec<String> {
+    if open.statement.total.amount_minor == 0 {
+        return vec!["Nothing is due. This invoice is for your records.".to_owned()];
+    }
+    let mut notes = vec![format!("Please pay by {due} and quote {}.", open.number)];
+    if !seller.email.is_empty() {
+        notes.push(format!("Questions about this invoice? Write to {}.", seller.email));
+    }
+    notes
+}
+
+fn fact(label: &str, value: String) -> Fact {
+    Fact { label: label.to_owned(), value }
+}
+
+fn labelled(label: &str, value: &str) -> String {
+    if value.is_empty() { String::new() } else { format!("{label} {value}") }
+}
+
+fn party(label: &str, name: &str, address: &[String], more: &[&str]) -> Party {
+    let lines = address.iter().map(String::as_str).chain(more.iter().copied());
+    Party {
+        label: label.to_owned(),
+        name: name.to_owned(),
+        lines: lines.filter(|line| !line.is_empty()).map(str::to_owned).collect(),
+    }
+}
+
+fn line(line: &invoice::Line) -> Line {
+    let mut printed = Line { description: line.description.clone(), amount: money(line.amount), ..Line::default() };
+    match &line.detail {
+        LineDetail::BaseFee { active_days, full_days } => {
+            printed.quantity = "1".to_owned();
+            printed.unit_price = money(line.amount);
+            let prorated = || format!("Base fee, {active_days} of {full_days} days");
+            printed.detail = Some(if active_days == full_days { "Base fee".to_owned() } else { prorated() });
+        }
+        LineDetail::Usage { quantity, included, tiers, .. } => {
+            printed.quantity = decimal(*quantity);
+            printed.detail = (!included.is_zero()).then(|| format!("{} included", decimal(*included)));
+            match tiers.as_slice() {
+                [only] if only.up_to.is_none() && only.flat_fee.is_zero() => {
+                    printed.unit_price = decimal(only.unit_price)
+                }
+                _ => printed.tiers = tiers.iter().map(tier).collect(),
+            }
+        }
+    }
+    printed
+}
+
+fn tier(tier: &TierCharge) -> Tier {
+    let bounds = match tier.up_to {
+        Some(up_to) if tier.from.is_zero() => format!("First {}", decimal(up_to)),
+        Some(up_to) => format!("Over {} up to {}", decimal(tier.from), decimal(up_to)),
+        None if tier.from.is_zero() => "All units".to_owned(),
+        None => format!("Over {}", decimal(tier.from)),
+    };
+    let flat_fee =
+        if tier.flat_fee.is_zero() { String::new() } else { format!(", plus {} flat", decimal(tier.flat_fee)) };
+    Tier {
+        description: bounds + &flat_fee,
+        quantity: decimal(tier.quantity),
+        unit_price: decimal(tier.unit_price),
+        amount: decimal(tier.amount),
+    }
+}
+
+/// An amount with its currency code, such as `USD 1,234.50`: a code is never mistaken for another country's sign.
+pub(crate) fn money(amount: Money) -> String {
+    let sign = if amount.amount_minor < 0 { "-" } else { "" };
+    format!("{sign}{} {}", amount.currency, grouped(&amount.major().abs().to_string()))
+}
+
+/// A quantity or rate with all its digits, such as `777,184,164` or `0.0004`.
+pub(crate) fn decimal(value: Decimal) -> String {
+    let text = grouped(&value.abs().normalize().to_string());
+    if value.is_sign_negative() && !value.is_zero() { format!("-{text}") } else { text }
+}
+
+/// Groups the digits before the point by thousands.
+fn grouped(text: &str) -> String {
+    let (whole, rest) = text.split_once('.').map_or((text, None), |(whole, rest)| (whole, Some(rest)));
+    let mut out = String::with_capacity(text.len() + text.len() / 3);
+    for (place, digit) in whole.chars().enumerate() {
+        if place > 0 && (whole.len() - place).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    if let Some(rest) = rest {
+        out.push('.');
+        out.push_str(rest);
+    }
+    out
+}
+
+fn long_date(date: Date) -> String {
+    date.strftime("%-d %B %Y").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::cents(123_450, "USD", "USD 1,234.50")]
+    #[case::yen(1_234_567, "JPY", "JPY 1,234,567")]
+    #[case::three_decimals(1_234_567, "KWD", "KWD 1,234.567")]
+    #[case::small(5, "USD", "USD 0.05")]
+    #[case::negative(-123_450, "USD", "-USD 1,234.50")]
+    fn money_is_grouped(#[case] amount_minor: i64, #[case] currency: &str, #[case] expect: &str) {
+        assert_eq!(money(Money { amount_minor, currency: currency.parse().unwrap() }), expect);
+    }
+
+    #[rstest]
+    #[case::large("777184164", "777,184,164")]
+    #[case::fine("0.000400", "0.0004")]
+    #[case::three_digits("100", "100")]
+    #[case::four_digits("1000.5", "1,000.5")]
+    fn a_quantity_keeps_its_digits(#[case] value: Decimal, #[case] expect: &str) {
+        assert_eq!(decimal(value), expect);
+    }
+
+    #[rstest]
+    #[case::first("0", Some("10"), "0", "First 10")]
+    #[case::middle("10", Some("1000"), "0", "Over 10 up to 1,000")]
+    #[case::last("1000", None, "0", "Over 1,000")]
+    #[case::only("0", None, "5", "All units, plus 5 flat")]
+    fn a_tier_is_explained(
+        #[case] from: Decimal,
+        #[case] up_to: Option<&str>,
+        #[case] flat_fee: Decimal,
+        #[case] expect: &str,
+    ) {
+        let up_to = up_to.map(|bound| bound.parse().unwrap());
+        let (quantity, unit_price, amount) = (Decimal::ONE, Decimal::ONE, Decimal::ONE);
+        let printed = tier(&TierCharge { from, up_to, quantity, unit_price, flat_fee, amount });
+        assert_eq!(printed.description, expect);
+    }
+}
