@@ -1,0 +1,105 @@
+//! The HTTP API as one axum router: the same on AWS Lambda, in the local program, and in tests.
+//!
+//! A request passes, from the outside in: its correlation id and log line ([`correlation`]), a guard against panics,
+//! authentication ([`auth`]), the check of its query parameters ([`parameters`]), and idempotency ([`idempotency`]).
+//! The routes below are grouped by who may call them; each handler asks again for the caller that it needs. The
+//! OpenAPI document is made from the same list, so that no route is undocumented.
+
+mod auth;
+mod body;
+mod correlation;
+mod idempotency;
+mod openapi;
+mod page;
+mod parameters;
+mod problem;
+mod retry;
+mod routes;
+mod state;
+
+use crate::{
+    parameters::Documented,
+    problem::Problem,
+    routes::{
+        api_keys, docs, health, invoices, meters, plans, subscriptions, tenants, usage_events, usage_query, webhooks,
+    },
+    state::Api,
+};
+use axum::{Router, middleware, routing::get};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// The API in `world`.
+pub fn router(world: cloud::World) -> Router {
+    let api = Api::new(world);
+    let (open, open_document) = open().split_for_parts();
+    let (keyed, document) = OpenApiRouter::with_openapi(openapi::Document::openapi())
+        .merge(platform())
+        .merge(platform_or_tenant())
+        .merge(any_key())
+        .split_for_parts();
+    let documented = Documented::of(&document);
+    let keyed = keyed
+        .route_layer(middleware::from_fn_with_state(api.clone(), idempotency::replay))
+        .route_layer(middleware::from_fn_with_state(documented, parameters::refuse_unknown))
+        .route_layer(middleware::from_fn_with_state(api.clone(), auth::authenticate));
+    let document = docs::document(&document.merge_from(open_document));
+    Router::new()
+        .merge(keyed)
+        .merge(open)
+        .route("/openapi.json", get(async move || docs::openapi(document.clone())))
+        .route("/docs", get(docs::page))
+        .fallback(async || Problem::new(http::StatusCode::NOT_FOUND, "not_found", "there is no such route"))
+        .method_not_allowed_fallback(async || {
+            Problem::new(http::StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this route has other methods")
+        })
+        .layer(CatchPanicLayer::custom(correlation::panicked))
+        .layer(middleware::from_fn_with_state(api.clone(), correlation::correlate))
+        .with_state(api)
+}
+
+/// Without a key.
+fn open() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(health::health))
+}
+
+/// With the platform's key.
+fn platform() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(tenants::create, tenants::list))
+        .routes(routes!(tenants::update))
+        .routes(routes!(meters::create))
+        .routes(routes!(plans::create))
+        .routes(routes!(plans::publish))
+        .routes(routes!(subscriptions::create))
+}
+
+/// With a tenant's key for that tenant, or with the platform's for any.
+fn platform_or_tenant() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(tenants::get))
+        .routes(routes!(usage_events::send))
+        .routes(routes!(usage_query::read))
+        .routes(routes!(api_keys::create, api_keys::list))
+        .routes(routes!(api_keys::revoke))
+        .routes(routes!(subscriptions::list))
+        .routes(routes!(subscriptions::get))
+        .routes(routes!(invoices::list))
+        .routes(routes!(invoices::get))
+        .routes(routes!(invoices::lines))
+        .routes(routes!(invoices::pdf))
+        .routes(routes!(webhooks::create_endpoint, webhooks::list_endpoints))
+        .routes(routes!(webhooks::delete_endpoint))
+        .routes(routes!(webhooks::list_deliveries))
+        .routes(routes!(webhooks::get_delivery))
+}
+
+/// With any key: what is sold is no secret among customers.
+fn any_key() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(meters::list))
+        .routes(routes!(meters::get))
+        .routes(routes!(plans::list))
+        .routes(routes!(plans::get))
+}
