@@ -1,0 +1,235 @@
+// A tenant's invoices: number, period, total, state; each opens to its lines, and a line to the tiers that explain it.
+
+import {
+  badge,
+  button,
+  copyButton,
+  empty,
+  h,
+  keepFresh,
+  openable,
+  redraw,
+  section,
+  showProblem,
+  table,
+} from "./dom.js";
+import { day, days, decimal, exactAmount, instant, isPositive, money } from "./format.js";
+
+const TONES = { draft: null, open: "wait", paid: "good", void: null, uncollectible: "bad" };
+const NUMBER = "number";
+
+/** Which invoices and lines are open, as long as the page is. */
+const opened = new Set();
+const openedLines = new Set();
+/** Issued invoices never change, so each is asked for once. */
+const issued = new Map();
+
+export async function show(context) {
+  const { api, root, signal } = context;
+  const list = h("div", { class: "list" }, h("p", { class: "loading" }, "Loading…"));
+  redraw(root, section("Invoices", null, list));
+  let pages = 1;
+  const refresh = keepFresh(
+    signal,
+    list,
+    () => api.pages("/v1/invoices", pages),
+    ({ data, more }) =>
+      data.length === 0
+        ? noInvoices(context)
+        : [
+            table(
+              "Invoices",
+              ["Invoice", { label: "State" }, { label: "Due", class: "when" }, { label: "Total", class: NUMBER }, ""],
+              data.flatMap((invoice) => rows(context, invoice)),
+            ),
+            more &&
+              button("Show more", () => {
+                pages += 1;
+                return refresh();
+              }),
+          ],
+  );
+}
+
+function noInvoices({ go }) {
+  return empty(
+    "No invoices yet",
+    "An invoice is written when a billing period closes. “Close this period” at the top turns the clock to its end.",
+    button("Send some usage first", () => go("send")),
+  );
+}
+
+function rows(context, invoice) {
+  const label = [
+    h("span", { class: "strong" }, invoice.number ?? "Draft"),
+    h("span", { class: "sub" }, days(invoice.firstDay, invoice.lastDay)),
+  ];
+  const cells = [
+    h("td", {}, badge(invoice.status, TONES[invoice.status])),
+    h("td", { class: "when" }, invoice.dueAt ? day(invoice.dueAt, context.zone) : "–"),
+    h("td", { class: `${NUMBER} strong` }, money(invoice.totalMinor, invoice.currency)),
+    h("td", { class: "row-actions" }, invoice.number && pdfButton(context, invoice)),
+  ];
+  return openable({ opened, id: invoice.id, label, cells, fill: (place) => fillLines(context, invoice, place) });
+}
+
+function pdfButton({ api }, invoice) {
+  if (invoice.pdf === null) return h("span", { class: "muted small-text" }, "printing…");
+  return button(
+    "PDF",
+    async () => {
+      // The tab opens with the click, or the browser takes it for a pop-up; its address follows.
+      const tab = window.open("", "_blank");
+      try {
+        const { url } = await api.get(`/v1/invoices/${invoice.id}/pdf`);
+        if (!/^https?:$/.test(new URL(url, location.href).protocol))
+          throw new Error("The PDF's address is no web address.");
+        if (!tab) throw new Error("The browser refused to open a tab. Allow pop-ups for this page.");
+        tab.opener = null;
+        tab.location.replace(url);
+      } catch (error) {
+        tab?.close();
+        throw error;
+      }
+    },
+    { class: "button small", "data-key": `pdf-${invoice.id}`, "aria-label": `PDF of invoice ${invoice.number}` },
+  );
+}
+
+async function fillLines(context, invoice, place) {
+  const key = `${invoice.id} ${invoice.status}`;
+  const known = issued.get(key);
+  if (known) {
+    redraw(place, lines(context, known));
+    return;
+  }
+  redraw(place, h("p", { class: "loading" }, "Loading…"));
+  try {
+    const whole = invoice.lines ? invoice : await context.api.get(`/v1/invoices/${invoice.id}`);
+    if (whole.number) issued.set(key, whole);
+    redraw(place, lines(context, whole));
+  } catch (error) {
+    showProblem(error);
+    redraw(
+      place,
+      button("Try again", () => fillLines(context, invoice, place)),
+    );
+  }
+}
+
+function lines({ zone }, invoice) {
+  const columns = [
+    "Line",
+    { label: "Quantity", class: NUMBER },
+    { label: "Exact", class: `${NUMBER} exact` },
+    { label: "Amount", class: NUMBER },
+  ];
+  const total = h(
+    "tr",
+    {},
+    h("th", { scope: "row" }, "Total"),
+    h("td", {}),
+    h("td", { class: "exact" }),
+    h("td", { class: `${NUMBER} strong` }, money(invoice.totalMinor, invoice.currency)),
+  );
+  return [
+    table(
+      `Lines of ${invoice.number ?? "the draft"}`,
+      columns,
+      invoice.lines.map((line) => lineRows(invoice, line)),
+      total,
+    ),
+    h(
+      "dl",
+      { class: "facts" },
+      fact("Issued", invoice.finalizedAt && instant(invoice.finalizedAt, zone)),
+      fact("Due", invoice.dueAt && instant(invoice.dueAt, zone)),
+      fact("Plan", h("span", {}, h("code", { class: "id" }, invoice.plan.id), ` version ${invoice.plan.version}`)),
+      fact(
+        "Digest",
+        invoice.digest &&
+          h("span", { class: "with-copy" }, h("code", { class: "id" }, invoice.digest), copyButton(invoice.digest)),
+      ),
+    ),
+  ];
+}
+
+function fact(name, value) {
+  return value && h("div", {}, h("dt", {}, name), h("dd", {}, value));
+}
+
+function lineRows(invoice, line) {
+  const tiers = line.tiers ?? [];
+  const below = tiers.length === 0 ? [] : tierRows(invoice, line, tiers);
+  const id = `${invoice.id}-${line.key}`;
+  const apply = () => {
+    const isOpen = openedLines.has(id);
+    toggle?.setAttribute("aria-expanded", String(isOpen));
+    for (const row of below) row.hidden = !isOpen;
+  };
+  const toggle =
+    below.length === 0
+      ? null
+      : h(
+          "button",
+          {
+            type: "button",
+            class: "toggle",
+            "data-key": `line-${id}`,
+            onclick: () => {
+              if (!openedLines.delete(id)) openedLines.add(id);
+              apply();
+            },
+          },
+          line.description,
+          h("span", { class: "sub" }, subtitle(line)),
+        );
+  apply();
+  return [
+    h(
+      "tr",
+      {},
+      h("th", { scope: "row" }, toggle ?? [line.description, h("span", { class: "sub" }, subtitle(line))]),
+      h("td", { class: NUMBER }, line.quantity ? decimal(line.quantity) : ""),
+      h("td", { class: `${NUMBER} exact muted` }, exactAmount(line.exact, invoice.currency)),
+      h("td", { class: NUMBER }, money(line.amountMinor, invoice.currency)),
+    ),
+    below,
+  ];
+}
+
+function subtitle({ days: billed, meter, included, tiers }) {
+  if (billed)
+    return billed.active === billed.full
+      ? `base fee, ${billed.full} days`
+      : `base fee, ${billed.active} of ${billed.full} days`;
+  const free = isPositive(included) ? `, ${decimal(included)} included` : "";
+  return `meter ${meter}${free}${(tiers ?? []).length > 1 ? `, ${tiers.length} tiers` : ""}`;
+}
+
+function tierRows(invoice, line, tiers) {
+  const row = (label, quantity, amount) =>
+    h(
+      "tr",
+      { class: "tier-row" },
+      h("td", {}, label),
+      h("td", { class: NUMBER }, quantity),
+      h("td", { class: `${NUMBER} exact` }, amount),
+      h("td", {}),
+    );
+  const free = isPositive(line.included) && row(`The first ${decimal(line.included)} are included`, "", "");
+  const priced = tiers.map((tier) => {
+    const flat = isPositive(tier.flatFee) ? ` + ${exactAmount(tier.flatFee, invoice.currency)}` : "";
+    const price = `${exactAmount(tier.unitPrice, invoice.currency)} each${flat}`;
+    return row(`${tierRange(tier, line)}${price}`, decimal(tier.quantity), exactAmount(tier.amount, invoice.currency));
+  });
+  return [free, ...priced].filter(Boolean);
+}
+
+function tierRange({ from, upTo }, { included }) {
+  const beginsAtZero = !isPositive(from);
+  const counted = isPositive(included) ? " charged" : "";
+  if (beginsAtZero && upTo === null) return "";
+  if (upTo === null) return `Beyond ${decimal(from)}${counted}: `;
+  return beginsAtZero ? `Up to ${decimal(upTo)}${counted}: ` : `Over ${decimal(from)} to ${decimal(upTo)}${counted}: `;
+}

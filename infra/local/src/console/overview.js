@@ -1,0 +1,198 @@
+// What a tenant pays for: its subscription, the current period, and what was used so far; or the way to a subscription.
+
+import { platform } from "./api.js";
+import { badge, button, empty, field, form, h, keepFresh, redraw, say, section, select, table } from "./dom.js";
+import { decimal, exactAmount, instant, isPositive, money, period } from "./format.js";
+import { subscribeToSample } from "./sample.js";
+import { civilDate, rfc3339 } from "./time.js";
+
+const GRACE_MS = 3_600_000;
+const DAY_MS = 86_400_000;
+const NUMBER = { label: "", class: "number" };
+
+export async function show(context) {
+  const { root, tenant, signal } = context;
+  const [subscriptions, plans, now] = await Promise.all([
+    context.subscriptions,
+    platform.all("/v1/plans"),
+    context.now(),
+  ]);
+  if (signal.aborted) return;
+  const details = section("Tenant", null, facts(tenant));
+  if (subscriptions.length === 0) {
+    redraw(root, noSubscription(context, plans, now), details);
+    return;
+  }
+  const places = subscriptions.map((subscription) => subscriptionSection(context, subscription, now));
+  redraw(
+    root,
+    places.map(({ element }) => element),
+    details,
+  );
+  await Promise.all(places.map(({ fill }) => fill(plans)));
+}
+
+function facts(tenant) {
+  const rows = [
+    ["Id", h("code", {}, tenant.id)],
+    ["E-mail", tenant.email],
+    ["Address", tenant.address?.length > 0 && h("span", { class: "lines" }, tenant.address.join("\n"))],
+    ["Tax id", tenant.taxId],
+    ["Time zone", tenant.timeZone],
+    ["Since", instant(tenant.createdAt, tenant.timeZone)],
+  ];
+  return h(
+    "dl",
+    { class: "facts" },
+    rows.filter(([, value]) => value).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
+  );
+}
+
+function noSubscription(context, plans, now) {
+  const { tenant, zone, reload } = context;
+  const setUp = button(
+    "Set up a sample meter and plan",
+    async () => {
+      await subscribeToSample(tenant, now);
+      say(`${tenant.name} is subscribed to the sample plan.`);
+      await reload();
+    },
+    { class: "button primary" },
+  );
+  const sample = empty(
+    "Nothing to bill yet",
+    "A tenant pays by a plan: a base fee, and prices on meters that read usage events. The sample makes three meters " +
+      "(requests, bytes, addresses) and a plan of 19.00 USD a month with a price on each, and subscribes this tenant.",
+    setUp,
+  );
+  return section("Subscription", null, sample, plans.length > 0 && subscribeForm(context, plans, civilDate(now, zone)));
+}
+
+function subscribeForm({ api, tenant, reload }, plans, today) {
+  return form(
+    { class: "panel row-form" },
+    async (values) => {
+      await api.post("/v1/subscriptions", values);
+      say(`${tenant.name} is subscribed.`);
+      await reload();
+    },
+    field(
+      "Or a plan that exists",
+      select(
+        "plan",
+        plans.map((plan) => [plan.slug, `${plan.name}, version ${plan.latestVersion}`]),
+      ),
+    ),
+    field("From", h("input", { name: "startsOn", type: "date", value: today, required: true })),
+    field(
+      "Periods start",
+      select("anchor", [
+        ["calendar", "on calendar months, quarters, …"],
+        ["anniversary", "on the day of the start"],
+      ]),
+    ),
+    h("button", { type: "submit", class: "button" }, "Subscribe"),
+  );
+}
+
+/** A subscription's section at once, and what fills it with its plan and usage. */
+function subscriptionSection(context, subscription, now) {
+  const name = h("h2", {}, "Subscription");
+  const prices = h("div", { class: "prices" }, h("p", { class: "loading" }, "Loading…"));
+  const current = subscription.currentPeriod;
+  const element = h(
+    "section",
+    { class: "section" },
+    h(
+      "div",
+      { class: "section-head" },
+      name,
+      h("div", { class: "actions" }, badge(intervalName(subscription.interval))),
+    ),
+    periodBar(current, context.zone, now),
+    prices,
+  );
+  const fill = async (plans) => {
+    const listed = plans.find((plan) => plan.id === subscription.plan.id);
+    if (!listed) throw new Error("The plan of this subscription is not listed.");
+    const plan = await platform.get(`/v1/plans/${listed.slug}`, { version: subscription.plan.version });
+    name.replaceChildren(plan.name, " ", h("span", { class: "muted" }, `version ${plan.version}`));
+    const range = { from: rfc3339(Date.parse(current.start)), to: rfc3339(Date.parse(current.end)) };
+    const used = (price) => context.api.get("/v1/usage", { meter: price.meter, ...range }).then((usage) => usage.total);
+    keepFresh(
+      context.signal,
+      prices,
+      () => Promise.all(plan.prices.map(used)),
+      (totals) => priceTable(plan, totals),
+    );
+  };
+  return { element, fill };
+}
+
+function intervalName({ unit, count }) {
+  const word = unit === "halfYear" ? "half-year" : unit;
+  return count === 1 ? `every ${word}` : `every ${count} ${word}s`;
+}
+
+function periodBar(current, zone, now) {
+  const [start, end] = [Date.parse(current.start), Date.parse(current.end)];
+  const total = Math.round((end - start) / DAY_MS);
+  const passed = Math.min(Math.max(Math.floor((now - start) / DAY_MS) + 1, 0), total);
+  const where = now < start ? "not begun" : now < end ? `day ${passed} of ${total}` : "in its hour of grace";
+  return h(
+    "div",
+    { class: "period" },
+    h("p", { class: "period-line" }, h("b", {}, period(current, zone)), h("span", { class: "muted" }, where)),
+    h("progress", {
+      max: String(end - start),
+      value: String(Math.min(Math.max(now - start, 0), end - start)),
+      "aria-label": "Period passed",
+    }),
+    h(
+      "p",
+      { class: "muted" },
+      `Billed from ${instant(end + GRACE_MS, zone)} (${zone}), when late usage has had its hour of grace.`,
+    ),
+  );
+}
+
+function priceTable(plan, totals) {
+  const columns = ["Charge", { ...NUMBER, label: "Price" }, { ...NUMBER, label: "Used so far" }];
+  const base = h(
+    "tr",
+    {},
+    h("th", { scope: "row" }, "Base fee"),
+    h("td", { class: "number" }, money(plan.baseFeeMinor, plan.currency)),
+    h("td", { class: "number muted" }, "–"),
+  );
+  const rows = plan.prices.map((price, index) =>
+    h(
+      "tr",
+      {},
+      h("th", { scope: "row" }, price.name, h("span", { class: "sub" }, `meter ${price.meter}`), included(price)),
+      h("td", { class: "number" }, modelLines(price.model, plan.currency)),
+      h("td", { class: "number strong" }, decimal(totals[index])),
+    ),
+  );
+  return table("Prices and usage so far", columns, [base, rows]);
+}
+
+function included(price) {
+  return isPositive(price.included) && h("span", { class: "sub" }, `${decimal(price.included)} included`);
+}
+
+function modelLines(model, currency) {
+  if (model.type === "perUnit") return h("span", { class: "tier" }, `${exactAmount(model.unitPrice, currency)} each`);
+  return model.tiers.map((tier, index) => {
+    const before = model.tiers[index - 1]?.upTo;
+    const range = tier.upTo === null ? (before ? `beyond ${decimal(before)}` : "all") : `up to ${decimal(tier.upTo)}`;
+    const flat = isPositive(tier.flatFee) ? ` + ${exactAmount(tier.flatFee, currency)}` : "";
+    return h(
+      "span",
+      { class: "tier" },
+      h("span", { class: "muted" }, `${range}: `),
+      exactAmount(tier.unitPrice, currency),
+      flat,
+    );
+  });
+}

@@ -1,0 +1,10 @@
+//! Meterline on one machine: the five functions over an embedded AWS, with no account and no Docker.
+//!
+//! The program, the demo and every test run the functions that are deployed, through the same `handle` and `router`.
+
+pub mod aws;
+mod console;
+pub mod demo;
+pub mod platform;
+pub mod server;
+pub mod stack;
