@@ -38,7 +38,7 @@ pub(crate) fn document(invoice: &Invoice, tenant: &Tenant, seller: &Seller) -> O
             fact("Date due", date(open.due_at)),
             fact(
                 "Billing period",
-                format!("{} to {}", long_date(open.statement.days.0), long_date(open.statement.days.1)),
+                days(open.statement.days),
             ),
         ],
         headline: Some(Headline { amount: total.clone(), caption: caption(open, &date(open.due_at)) }),
@@ -113,7 +113,7 @@ fn line(line: &invoice::Line) -> Line {
             printed.detail = (!included.is_zero()).then(|| format!("{} included", decimal(*included)));
             match tiers.as_slice() {
                 [only] if only.up_to.is_none() && only.flat_fee.is_zero() => {
-                    printed.unit_price = decimal(only.unit_price)
+                    printed.unit_price = decimal(only.unit_price);
                 }
                 _ => printed.tiers = tiers.iter().map(tier).collect(),
             }
@@ -168,6 +168,17 @@ fn grouped(text: &str) -> String {
     out
 }
 
+/// First to last day, saying month and year once where they are the same: `1 – 31 May 2026`.
+fn days((first, last): (Date, Date)) -> String {
+    let first_day = match (first.year() == last.year(), first.month() == last.month()) {
+        (true, true) if first == last => return long_date(last),
+        (true, true) => first.strftime("%-d").to_string(),
+        (true, false) => first.strftime("%-d %b").to_string(),
+        (false, _) => first.strftime("%-d %b %Y").to_string(),
+    };
+    format!("{first_day} – {}", last.strftime("%-d %b %Y"))
+}
+
 fn long_date(date: Date) -> String {
     date.strftime("%-d %B %Y").to_string()
 }
@@ -194,6 +205,15 @@ mod tests {
     #[case::four_digits("1000.5", "1,000.5")]
     fn a_quantity_keeps_its_digits(#[case] value: Decimal, #[case] expect: &str) {
         assert_eq!(decimal(value), expect);
+    }
+
+    #[rstest]
+    #[case::a_month("2026-05-01", "2026-05-31", "1 – 31 May 2026")]
+    #[case::a_quarter("2026-04-01", "2026-06-30", "1 Apr – 30 Jun 2026")]
+    #[case::over_new_year("2025-12-15", "2026-01-14", "15 Dec 2025 – 14 Jan 2026")]
+    #[case::a_day("2026-05-01", "2026-05-01", "1 May 2026")]
+    fn days_are_said_once(#[case] first: Date, #[case] last: Date, #[case] expect: &str) {
+        assert_eq!(days((first, last)), expect);
     }
 
     #[rstest]

@@ -45,10 +45,12 @@ impl World {
         }
     }
 
-    /// A link that downloads the object at `key` as `file_name` for [`LINK_SECONDS`].
+    /// A link that downloads the object at `key` as `file_name` for [`LINK_SECONDS`] from the world's now on.
     pub async fn download_link(&self, key: &str, file_name: &str) -> Result<String, Fault> {
-        let expires = PresigningConfig::expires_in(Duration::from_secs(LINK_SECONDS))
-            .map_err(|error| Fault::permanent("s3:presign", error))?;
+        // Signed by the world's clock, which may have been turned, and not by the machine's.
+        let expires = PresigningConfig::builder().start_time(self.now().into());
+        let expires = expires.expires_in(Duration::from_secs(LINK_SECONDS)).build();
+        let expires = expires.map_err(|error| Fault::permanent("s3:presign", error))?;
         let request = self.s3().get_object().bucket(&self.settings().invoices_bucket).key(key);
         let request = request.response_content_disposition(format!("inline; filename=\"{file_name}\""));
         let presigned = request.presigned(expires).await.map_err(|error| Fault::of_call("s3:presign", error))?;

@@ -64,10 +64,8 @@ impl World {
 
     /// Sends `message` to the webhook function's own queue, to arrive after `delay` or the longest that SQS can.
     pub async fn send_to_webhook_queue(&self, message: &Message, delay: SignedDuration) -> Result<(), Fault> {
-        let seconds = delay.as_secs().clamp(0, DELAY_SECONDS_MAX);
         let request = self.sqs().send_message().queue_url(&self.settings().webhook_queue_url);
-        let delay_seconds = i32::try_from(seconds).unwrap_or(0);
-        let sent = request.message_body(&message.body).delay_seconds(delay_seconds).send().await;
+        let sent = request.message_body(&message.body).delay_seconds(delay_seconds(delay)).send().await;
         sent.map(drop).map_err(|error| Fault::of_call("sqs:SendMessage", error))
     }
 
@@ -77,6 +75,12 @@ impl World {
         let sent = request.message_body(&message.body).send().await;
         sent.map(drop).map_err(|error| Fault::of_call("sqs:SendMessage", error))
     }
+}
+
+/// Whole seconds, rounded up: what arrives too early is only sent again.
+fn delay_seconds(delay: SignedDuration) -> i32 {
+    let seconds = delay.as_secs().saturating_add(i64::from(delay.subsec_nanos() > 0));
+    i32::try_from(seconds.clamp(0, DELAY_SECONDS_MAX)).unwrap_or(0)
 }
 
 /// Positions of `messages` in batches that respect both limits of AWS.
@@ -122,6 +126,16 @@ mod tests {
             tenant_id: TenantId::derived(&["acme"]),
             body: "x".repeat(bytes),
         }
+    }
+
+    #[rstest]
+    #[case::past(SignedDuration::from_secs(-5), 0)]
+    #[case::now(SignedDuration::ZERO, 0)]
+    #[case::rounded_up(SignedDuration::from_millis(5_001), 6)]
+    #[case::whole(SignedDuration::from_secs(900), 900)]
+    #[case::longer_than_sqs_can(SignedDuration::from_hours(20), 900)]
+    fn a_delay_is_rounded_up_and_bounded(#[case] delay: SignedDuration, #[case] expect: i32) {
+        assert_eq!(delay_seconds(delay), expect);
     }
 
     const FULL: usize = BATCH_BYTES_MAX - MESSAGE_OVERHEAD_BYTES_MAX;

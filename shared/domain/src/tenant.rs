@@ -1,10 +1,16 @@
 //! A tenant: the platform's customer, the billed party.
 
-use crate::{id::TenantId, text::Slug};
+use crate::{
+    Violation,
+    id::TenantId,
+    text::{self, Slug},
+};
 use jiff::{Timestamp, tz::TimeZone};
 
 /// Most lines of a postal address.
 pub const ADDRESS_LINES_MAX: usize = 6;
+/// Longest e-mail address, in bytes (RFC 5321 allows no longer path).
+pub const EMAIL_LENGTH_MAX: usize = 254;
 
 /// A customer of the platform.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,4 +31,73 @@ pub struct Tenant {
     pub time_zone: TimeZone,
     /// When it was created.
     pub created_at: Timestamp,
+}
+
+impl Tenant {
+    /// Checks what is printed: the name, the e-mail address, each line of the address, and the tax number.
+    pub fn check(&self) -> Result<(), Violation> {
+        text::check_name(&self.name).map_err(|violation| violation.under("/name"))?;
+        if self.email.as_deref().is_some_and(|email| !is_email(email)) {
+            return Err(Violation::new("/email", "invalid_email", "send an address of the form name@example.com"));
+        }
+        if self.address.len() > ADDRESS_LINES_MAX {
+            let message = format!("send at most {ADDRESS_LINES_MAX} lines");
+            return Err(Violation::new("/address", "too_many_lines", message));
+        }
+        for (index, line) in self.address.iter().enumerate() {
+            text::check_name(line).map_err(|violation| violation.under(&format!("/address/{index}")))?;
+        }
+        self.tax_id.as_deref().map_or(Ok(()), text::check_name).map_err(|violation| violation.under("/taxId"))
+    }
+}
+
+/// Whether mail can be addressed to it; whether it arrives, only sending tells.
+fn is_email(text: &str) -> bool {
+    let plain = text.len() <= EMAIL_LENGTH_MAX && !text.chars().any(|c| c.is_whitespace() || c.is_control());
+    let parts = text.rsplit_once('@');
+    plain && parts.is_some_and(|(name, host)| !name.is_empty() && !name.contains('@') && host.contains('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    fn tenant() -> Tenant {
+        Tenant {
+            id: TenantId::derived(&["acme"]),
+            slug: Slug::parse("acme").unwrap(),
+            name: "Acme".to_owned(),
+            email: Some("billing@acme.example".to_owned()),
+            address: vec!["Road 1".to_owned()],
+            tax_id: Some("DE123456789".to_owned()),
+            time_zone: TimeZone::UTC,
+            created_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    #[rstest]
+    #[case::good(tenant(), None)]
+    #[case::bare(Tenant { email: None, address: Vec::new(), tax_id: None, ..tenant() }, None)]
+    #[case::no_name(Tenant { name: String::new(), ..tenant() }, Some("/name"))]
+    #[case::blank_line(Tenant { address: vec!["Road 1".to_owned(), " ".to_owned()], ..tenant() }, Some("/address/1"))]
+    #[case::seven_lines(Tenant { address: vec!["Road".to_owned(); 7], ..tenant() }, Some("/address"))]
+    #[case::tax_id(Tenant { tax_id: Some("\n".to_owned()), ..tenant() }, Some("/taxId"))]
+    fn a_profile_is_refused_by_the_field(#[case] tenant: Tenant, #[case] pointer: Option<&str>) {
+        assert_eq!(tenant.check().err().map(|violation| violation.pointer).as_deref(), pointer);
+    }
+
+    #[rstest]
+    #[case("a@b.example", true)]
+    #[case("a+b@sub.b.example", true)]
+    #[case("a@b", false)]
+    #[case("@b.example", false)]
+    #[case("a@", false)]
+    #[case("a b@c.example", false)]
+    #[case("a@b@c.example", false)]
+    #[case("", false)]
+    fn an_address_has_a_name_and_a_host(#[case] email: &str, #[case] good: bool) {
+        let outcome = Tenant { email: Some(email.to_owned()), ..tenant() }.check();
+        assert_eq!(outcome.is_ok(), good, "{email}");
+    }
 }

@@ -53,15 +53,15 @@ impl PartialEq for UsageEventV1 {
     }
 }
 
-impl From<&UsageEvent> for UsageEventV1 {
-    fn from(event: &UsageEvent) -> Self {
+impl From<UsageEvent> for UsageEventV1 {
+    fn from(event: UsageEvent) -> Self {
         Self {
-            id: event.id.clone(),
-            source: event.source.clone(),
-            event_type: event.event_type.clone(),
+            id: event.id,
+            source: event.source,
+            event_type: event.event_type,
             time: event.occurred_at,
             time_is_arrival: event.time_basis == TimeBasis::Arrival,
-            data: event.data.raw().to_owned(),
+            data: event.data.into_raw(),
         }
     }
 }
@@ -110,6 +110,6 @@ mod tests {
     #[test]
     fn an_event_survives_the_wire_with_every_digit() {
         let there = event("1", true).into_event().unwrap();
-        assert_eq!(UsageEventV1::from(&there), event("1", true));
+        assert_eq!(UsageEventV1::from(there), event("1", true));
     }
 }

@@ -10,8 +10,11 @@ use serde::{Deserialize, Serialize};
 pub struct WebhookDueV1 {
     /// Which delivery; the tenant is the envelope's `subject`.
     pub delivery_id: DeliveryId,
-    /// Which attempt is asked for, counted from 1; a repeat of an earlier one does nothing.
+    /// Which attempt is asked for, counted from 1; one that was made is not made again.
     pub attempt: u32,
+    /// Which message about this delivery it is, counted from 1: SQS delays by 15 minutes at most, so that a long wait
+    /// takes several. A later one replaces it, so that a message that arrives twice has one successor.
+    pub hop: u32,
 }
 
 impl Event for WebhookDueV1 {
@@ -24,7 +27,7 @@ mod tests {
 
     #[test]
     fn webhook_due_v1_is_frozen() {
-        let data = WebhookDueV1 { delivery_id: DeliveryId::derived(&["delivery"]), attempt: 2 };
+        let data = WebhookDueV1 { delivery_id: DeliveryId::derived(&["delivery"]), attempt: 2, hop: 3 };
         crate::envelope::check_golden(include_str!("../golden/webhook.due.v1.json"), &["2"], data);
     }
 }

@@ -51,7 +51,7 @@ impl StoredApiKey {
 impl World {
     /// The key with this digest.
     pub async fn api_key(&self, digest: KeyDigest) -> Result<Option<StoredApiKey>, Fault> {
-        let item = self.get_item(&self.settings().api_keys_table, &Key::ApiKey(digest)).await?;
+        let item = self.get_item(&self.settings().api_keys_table, &Key::ApiKeyDigest(digest)).await?;
         item.map(item::read).transpose()
     }
 }
@@ -63,7 +63,7 @@ impl TenantStore<'_> {
         let listed = Key::ApiKeyListed(self.tenant_id, stored.id);
         let actions = vec![
             dynamo::put(table, item::write(&listed, stored)?, true)?,
-            dynamo::put(table, item::write(&Key::ApiKey(digest), stored)?, true)?,
+            dynamo::put(table, item::write(&Key::ApiKeyDigest(digest), stored)?, true)?,
         ];
         Ok(self.world.transact(actions).await? == Transacted::Committed)
     }
@@ -92,7 +92,7 @@ impl TenantStore<'_> {
         let table = &self.world.settings().api_keys_table;
         let digest: KeyDigest = item::parse(&stored.digest)?;
         let actions = vec![
-            revoke(table, &Key::ApiKey(digest), now)?,
+            revoke(table, &Key::ApiKeyDigest(digest), now)?,
             revoke(table, &Key::ApiKeyListed(self.tenant_id, id), now)?,
         ];
         self.world.transact(actions).await.map(|_| true)

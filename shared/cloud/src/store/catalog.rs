@@ -19,6 +19,18 @@ use domain::{
 };
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroU32;
+use uuid::Uuid;
+
+/// What became of publishing a version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PublishOutcome {
+    /// It is the latest now.
+    Published,
+    /// It had been published before, as this version: this is a repeat.
+    Repeated(NonZeroU32),
+    /// Another one got that number: load again.
+    Raced,
+}
 
 #[derive(Serialize, Deserialize)]
 struct MeterV1 {
@@ -62,6 +74,16 @@ struct PlanVersionV1 {
 }
 
 impl Stored for PlanVersionV1 {
+    const VERSION: u32 = 1;
+}
+
+/// Which version a publication became.
+#[derive(Serialize, Deserialize)]
+struct PublicationV1 {
+    version: NonZeroU32,
+}
+
+impl Stored for PublicationV1 {
     const VERSION: u32 = 1;
 }
 
@@ -133,12 +155,18 @@ impl World {
         }
     }
 
-    /// Publishes the next version of a plan; answers `false` if another one got that number.
-    pub async fn publish_plan_version(&self, slug: &Slug, version: &PlanVersion) -> Result<bool, Fault> {
+    /// Publishes the next version of a plan, once for each `publication`, whose id the caller chose.
+    pub async fn publish_plan_version(
+        &self,
+        slug: &Slug,
+        version: &PlanVersion,
+        publication: Uuid,
+    ) -> Result<PublishOutcome, Fault> {
         let number = |n: u32| AttributeValue::N(n.to_string());
+        let table = &self.settings().catalog_table;
         let next = version.reference.version.get();
         let update = Update::builder()
-            .table_name(&self.settings().catalog_table)
+            .table_name(table)
             .set_key(Some(Key::Plan(slug).attributes()))
             .update_expression("SET latest_version = :next, #name = :name")
             .condition_expression("latest_version = :latest")
@@ -148,8 +176,21 @@ impl World {
             .expression_attribute_values(":name", AttributeValue::S(version.name.clone()))
             .build()
             .map_err(|error| Fault::permanent("dynamodb:TransactWriteItems", error))?;
-        let actions = vec![TransactWriteItem::builder().update(update).build(), self.put_version(version)?];
-        Ok(self.transact(actions).await? == Transacted::Committed)
+        let publication = Key::PlanPublication(version.reference.plan_id, publication);
+        let marker = item::write(&publication, &PublicationV1 { version: version.reference.version })?;
+        let actions = vec![
+            TransactWriteItem::builder().update(update).build(),
+            self.put_version(version)?,
+            dynamo::put(table, marker, true)?,
+        ];
+        match self.transact(actions).await? {
+            Transacted::Committed => Ok(PublishOutcome::Published),
+            Transacted::Refused(refused) if refused.contains(&2) => {
+                let marker = self.get_item(table, &publication).await?.ok_or_else(|| malformed("publication"))?;
+                Ok(PublishOutcome::Repeated(item::read::<PublicationV1>(marker)?.version))
+            }
+            Transacted::Refused(_) => Ok(PublishOutcome::Raced),
+        }
     }
 
     /// The plan called `slug`.

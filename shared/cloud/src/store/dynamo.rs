@@ -6,8 +6,7 @@ use super::{
 };
 use crate::{Fault, World};
 use aws_sdk_dynamodb::{
-    error::SdkError,
-    operation::transact_write_items::TransactWriteItemsError,
+    operation::{put_item::PutItemError, transact_write_items::TransactWriteItemsError},
     types::{AttributeValue, KeysAndAttributes, Put, TransactWriteItem},
 };
 use std::collections::HashMap;
@@ -50,7 +49,9 @@ impl World {
         let request = self.dynamo().put_item().table_name(table).set_item(Some(item));
         match request.condition_expression("attribute_not_exists(pk)").send().await {
             Ok(_) => Ok(true),
-            Err(error) if refused(&error, |error| error.is_conditional_check_failed_exception()) => Ok(false),
+            Err(error) if error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) => {
+                Ok(false)
+            }
             Err(error) => Err(Fault::of_call("dynamodb:PutItem", error)),
         }
     }
@@ -174,9 +175,4 @@ pub(crate) fn put(table: &str, item: Item, absent: bool) -> Result<TransactWrite
     let put = if absent { put.condition_expression("attribute_not_exists(pk)") } else { put };
     let put = put.build().map_err(|error| Fault::permanent("dynamodb:TransactWriteItems", error))?;
     Ok(TransactWriteItem::builder().put(put).build())
-}
-
-/// Whether a call was refused by the error that `test` names.
-pub(crate) fn refused<E, R>(error: &SdkError<E, R>, test: impl Fn(&E) -> bool) -> bool {
-    error.as_service_error().is_some_and(test)
 }

@@ -50,7 +50,7 @@ struct IssuedV1 {
     due_at: Timestamp,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Copy, Serialize, Deserialize)]
 enum EndV1 {
     Paid(Timestamp),
     Void(Timestamp),

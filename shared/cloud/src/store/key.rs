@@ -12,6 +12,7 @@ use domain::{
     usage::{EventKey, GroupKey, meter::ValueDigest},
 };
 use std::{collections::HashMap, num::NonZeroU32};
+use uuid::Uuid;
 
 /// Partition and sort key of an item.
 #[derive(Clone, Debug)]
@@ -22,12 +23,13 @@ pub(crate) enum Key<'a> {
     TenantListed(TenantId),
     Idempotency { principal: &'a str, key: &'a str },
     // apiKeys
-    ApiKey(KeyDigest),
+    ApiKeyDigest(KeyDigest),
     ApiKeyListed(TenantId, ApiKeyId),
     // catalog
     Meter(&'a Slug),
     Plan(&'a Slug),
     PlanVersion(PlanId, NonZeroU32),
+    PlanPublication(PlanId, Uuid),
     // subscriptions
     Subscription(TenantId, SubscriptionId),
     // processedEvents
@@ -85,11 +87,12 @@ impl Key<'_> {
             Self::TenantSlug(slug) => (format!("SLUG#{slug}"), "TENANT".to_owned()),
             Self::TenantListed(id) => (TENANTS_LISTED.to_owned(), id.to_string()),
             Self::Idempotency { principal, key } => (format!("IDEMPOTENCY#{principal}#{key}"), "ANSWER".to_owned()),
-            Self::ApiKey(digest) => (format!("KEY#{digest}"), "KEY".to_owned()),
+            Self::ApiKeyDigest(digest) => (format!("KEY#{digest}"), "KEY".to_owned()),
             Self::ApiKeyListed(id, key_id) => (tenant_partition(*id), format!("KEY#{key_id}")),
             Self::Meter(slug) => (METERS.to_owned(), slug.to_string()),
             Self::Plan(slug) => (PLANS.to_owned(), slug.to_string()),
             Self::PlanVersion(id, version) => (format!("PLAN#{id}"), format!("VERSION#{version:06}")),
+            Self::PlanPublication(id, uuid) => (format!("PLAN#{id}"), format!("PUBLICATION#{uuid}")),
             Self::Subscription(id, sub) => (tenant_partition(*id), format!("SUBSCRIPTION#{sub}")),
             Self::CountedEvent(id, key) => (format!("EVENT#{id}#{key}"), "COUNTED".to_owned()),
             Self::Processed(consumer, id) => (format!("MESSAGE#{id}"), format!("BY#{consumer}")),

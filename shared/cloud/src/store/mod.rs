@@ -20,6 +20,7 @@ mod usage;
 mod webhooks;
 
 pub use api_keys::StoredApiKey;
+pub use catalog::PublishOutcome;
 pub use idempotency::{Claim, StoredAnswer};
 pub use invoices::{BillOutcome, NextBill, PdfRecord, StoredInvoice};
 pub use item::{Cursor, PAGE_ITEMS_MAX, Page};

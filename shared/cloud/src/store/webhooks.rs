@@ -10,7 +10,10 @@ use super::{
     key::{self, Key},
 };
 use crate::{Fault, settings};
-use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
+use aws_sdk_dynamodb::{
+    operation::update_item::UpdateItemError,
+    types::{AttributeValue, TransactWriteItem, Update},
+};
 use domain::{
     Timestamp,
     id::{DeliveryId, EndpointId, EventId, TenantId},
@@ -54,7 +57,7 @@ pub enum DeliveryStatus {
     Pending,
     /// The endpoint answered 2xx.
     Delivered,
-    /// All attempts failed; it lies in the dead-letter queue.
+    /// Given up: all attempts failed and it lies in the dead-letter queue, or its endpoint was deleted.
     Dead,
 }
 
@@ -81,6 +84,8 @@ pub struct Delivery {
     pub created_at: Timestamp,
     /// When the next attempt is due.
     pub next_attempt_at: Timestamp,
+    /// The last `webhook.due.v1` that was queued for it; 0 while the event itself is what drives it.
+    pub hop: u32,
     /// Until when a worker has it to itself.
     pub claimed_until: Option<Timestamp>,
 }
@@ -185,20 +190,24 @@ impl TenantStore<'_> {
             .set_key(Some(Key::Delivery(self.tenant_id, delivery.id).attributes()))
             .update_expression("SET claimed_until = :until")
             .condition_expression(
-                "#status = :pending AND attempts = :attempts \
+                "#status = :status AND attempts = :attempts \
                  AND (attribute_type(claimed_until, :null) OR claimed_until < :now)",
             )
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":until", text(key::sortable(claimed_until)))
             .expression_attribute_values(":now", text(key::sortable(now)))
-            .expression_attribute_values(":pending", text("pending".to_owned()))
+            .expression_attribute_values(":status", status(delivery)?)
             .expression_attribute_values(":null", text("NULL".to_owned()))
             .expression_attribute_values(":attempts", AttributeValue::N(delivery.attempts.to_string()))
             .send()
             .await;
         match sent {
             Ok(_) => Ok(true),
-            Err(error) if dynamo::refused(&error, |error| error.is_conditional_check_failed_exception()) => Ok(false),
+            Err(error)
+                if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+            {
+                Ok(false)
+            }
             Err(error) => Err(Fault::of_call("dynamodb:UpdateItem", error)),
         }
     }
@@ -209,8 +218,6 @@ impl TenantStore<'_> {
         let mut item = item::write(&key, receipt)?;
         let expires_at = AttributeValue::N(settings::expires_at(delivery.created_at, RECEIPT_DAYS));
         item.insert("expiresAt".to_owned(), expires_at);
-        let status = serde_dynamo::to_attribute_value(delivery.status)
-            .map_err(|error| Fault::permanent("encode item", error))?;
         let next_attempt_at = AttributeValue::S(delivery.next_attempt_at.to_string());
         let update = Update::builder()
             .table_name(self.table())
@@ -218,7 +225,7 @@ impl TenantStore<'_> {
             .update_expression("SET #status = :status, attempts = :n, next_attempt_at = :next, claimed_until = :none")
             .condition_expression("attempts = :before")
             .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":status", status)
+            .expression_attribute_values(":status", status(delivery)?)
             .expression_attribute_values(":next", next_attempt_at)
             .expression_attribute_values(":none", AttributeValue::Null(true))
             .expression_attribute_values(":n", AttributeValue::N(receipt.number.to_string()))
@@ -226,11 +233,39 @@ impl TenantStore<'_> {
             .build()
             .map_err(|error| Fault::permanent("dynamodb:TransactWriteItems", error))?;
         let actions = vec![TransactWriteItem::builder().update(update).build(), dynamo::put(self.table(), item, true)?];
-        // Refused means that this very attempt was settled before, by the try whose answer was lost.
-        self.world.transact(actions).await.map(drop)
+        match self.world.transact(actions).await? {
+            Transacted::Committed => Ok(()),
+            // This very attempt was settled before, by a try whose answer was lost: what is stored stands.
+            Transacted::Refused(_) => Err(Fault::Conflict { operation: "dynamodb:TransactWriteItems" }),
+        }
+    }
+
+    /// Remembers that the message `hop` about a delivery was queued, unless a later one was.
+    pub async fn remember_hop(&self, id: DeliveryId, hop: u32) -> Result<(), Fault> {
+        let request = self.world.dynamo().update_item().table_name(self.table());
+        let sent = request
+            .set_key(Some(Key::Delivery(self.tenant_id, id).attributes()))
+            .update_expression("SET hop = :hop")
+            .condition_expression("hop < :hop")
+            .expression_attribute_values(":hop", AttributeValue::N(hop.to_string()))
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(()),
+            Err(error)
+                if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(Fault::of_call("dynamodb:UpdateItem", error)),
+        }
     }
 
     fn table(&self) -> &str {
         &self.world.settings().webhooks_table
     }
+}
+
+fn status(delivery: &Delivery) -> Result<AttributeValue, Fault> {
+    serde_dynamo::to_attribute_value(delivery.status).map_err(|error| Fault::permanent("encode item", error))
 }

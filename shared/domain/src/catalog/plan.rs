@@ -13,6 +13,10 @@ use std::num::NonZeroU32;
 
 /// Most prices of one plan version: its invoice is stored as one item.
 pub const PLAN_PRICES_MAX: usize = 100;
+/// Most tiers of one plan version, over all its prices: the version and its invoices are stored as one item each.
+pub const PLAN_TIERS_MAX: usize = 1_000;
+/// The key of the base fee's invoice line, which no price may have.
+pub const BASE_FEE_KEY: &str = "base";
 
 /// What is offered under one name, now and in the past.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,13 +70,72 @@ impl PlanVersion {
             let message = format!("use at most {PLAN_PRICES_MAX} prices");
             return Err(Violation::new("/prices", "too_many_prices", message));
         }
+        if self.prices.iter().map(|price| price.model.tiers().len()).sum::<usize>() > PLAN_TIERS_MAX {
+            let message = format!("use at most {PLAN_TIERS_MAX} tiers over all prices");
+            return Err(Violation::new("/prices", "too_many_tiers", message));
+        }
         for (index, price) in self.prices.iter().enumerate() {
             let here = format!("/prices/{index}");
             price.check().map_err(|violation| violation.under(&here))?;
+            if price.key.as_str() == BASE_FEE_KEY {
+                return Err(Violation::new(format!("{here}/key"), "reserved_key", "the base fee's line has this key"));
+            }
             if self.prices[..index].iter().any(|earlier| earlier.key == price.key) {
                 return Err(Violation::new(format!("{here}/key"), "duplicate_key", "use each price key once"));
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        catalog::{PriceModel, Tier},
+        money::Rate,
+    };
+    use rstest::rstest;
+    use rust_decimal::Decimal;
+
+    fn price(key: &str, tiers: u32) -> Price {
+        let tier = |bound: u32| Tier {
+            up_to: (bound < tiers).then(|| Decimal::from(bound)),
+            unit_price: Rate::ZERO,
+            flat_fee: Rate::ZERO,
+        };
+        Price {
+            key: Slug::parse(key).unwrap(),
+            name: "Traffic".to_owned(),
+            meter: Slug::parse("traffic").unwrap(),
+            included: Decimal::ZERO,
+            model: PriceModel::Graduated { tiers: (1..=tiers).map(tier).collect() },
+        }
+    }
+
+    fn many(count: usize, tiers: u32) -> Vec<Price> {
+        (0..count).map(|index| price(&format!("k{index}"), tiers)).collect()
+    }
+
+    #[rstest]
+    #[case::none(Vec::new(), None)]
+    #[case::most_prices(many(100, 1), None)]
+    #[case::too_many_prices(many(101, 1), Some(("/prices", "too_many_prices")))]
+    #[case::most_tiers(many(20, 50), None)]
+    #[case::too_many_tiers(many(21, 50), Some(("/prices", "too_many_tiers")))]
+    #[case::twice(vec![price("a", 1), price("a", 1)], Some(("/prices/1/key", "duplicate_key")))]
+    #[case::base(vec![price("a", 1), price("base", 1)], Some(("/prices/1/key", "reserved_key")))]
+    #[case::no_tiers(vec![price("a", 0)], Some(("/prices/0/tiers", "tier_count")))]
+    fn a_version_is_refused_by_the_field(#[case] prices: Vec<Price>, #[case] expect: Option<(&str, &str)>) {
+        let version = PlanVersion {
+            reference: PlanRef { plan_id: PlanId::derived(&["pro"]), version: NonZeroU32::MIN },
+            name: "Pro".to_owned(),
+            interval: Interval::MONTH,
+            base_fee: Money::zero("USD".parse().unwrap()),
+            prices,
+            created_at: Timestamp::UNIX_EPOCH,
+        };
+        let refusal = version.check().err();
+        assert_eq!(refusal.as_ref().map(|violation| (violation.pointer.as_str(), violation.code)), expect);
     }
 }

@@ -36,6 +36,17 @@ pub enum PriceModel {
     },
 }
 
+impl PriceModel {
+    /// Its tiers; none for a model without.
+    #[must_use]
+    pub fn tiers(&self) -> &[Tier] {
+        match self {
+            Self::PerUnit { .. } => &[],
+            Self::Graduated { tiers } => tiers,
+        }
+    }
+}
+
 /// What a plan charges for one meter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Price {

@@ -2,7 +2,7 @@
 
 use crate::{
     calendar::BillingPeriod,
-    catalog::Price,
+    catalog::{BASE_FEE_KEY, Price},
     money::{Currency, Money},
     rating::{self, AmountOutOfRange, TierCharge},
 };
@@ -51,7 +51,7 @@ impl Line {
     pub fn base_fee(plan_name: &str, fee: Money, period: &BillingPeriod) -> Result<Self, AmountOutOfRange> {
         let exact = rating::base_fee(fee, period)?;
         Ok(Self {
-            key: "base".to_owned(),
+            key: BASE_FEE_KEY.to_owned(),
             description: plan_name.to_owned(),
             exact,
             amount: Money::rounded(exact, fee.currency)?,

@@ -36,6 +36,12 @@ impl EventData {
         &self.0
     }
 
+    /// The raw JSON value itself.
+    #[must_use]
+    pub fn into_raw(self) -> Box<RawValue> {
+        self.0
+    }
+
     /// The member at `path`, or `None` where any step is missing or is no object.
     #[must_use]
     pub fn at(&self, path: &Path) -> Option<Cow<'_, RawValue>> {

@@ -5,7 +5,7 @@
 
 use super::{Aggregation, GroupKey, meter::ValueDigest};
 use crate::calendar::{self, CalendarError};
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use rust_decimal::Decimal;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,6 +27,23 @@ impl Window {
             Self::Hour => Ok(calendar::hour_start(instant, time_zone)),
             Self::Day => calendar::day_start(instant, time_zone),
             Self::Month => calendar::month_start(instant, time_zone),
+        }
+    }
+
+    /// The first instant after the window that holds `instant`, which is the start of the next one.
+    pub fn end(self, instant: Timestamp, time_zone: &TimeZone) -> Result<Timestamp, CalendarError> {
+        let first_day = |day: Date| {
+            let zoned = day.to_zoned(time_zone.clone()).map_err(|_| CalendarError)?;
+            Ok(zoned.start_of_day().map_err(|_| CalendarError)?.timestamp())
+        };
+        let day = instant.to_zoned(time_zone.clone()).date();
+        match self {
+            Self::Hour => {
+                let next = calendar::hour_start(instant, time_zone).checked_add(1.hour());
+                next.map_err(|_| CalendarError)
+            }
+            Self::Day => first_day(day.tomorrow().map_err(|_| CalendarError)?),
+            Self::Month => first_day(day.last_of_month().tomorrow().map_err(|_| CalendarError)?),
         }
     }
 }
@@ -126,6 +143,27 @@ mod tests {
 
     fn path() -> Path {
         Path::parse("$.n").unwrap()
+    }
+
+    // Berlin put its clocks forward on 29 March 2026 and back on 26 October 2025; Sydney is ahead of UTC by 10 hours.
+    #[rstest]
+    #[case(Window::Hour, "UTC", "2026-05-01T10:30:00Z", "2026-05-01T11:00:00Z")]
+    #[case(Window::Hour, "Asia/Kolkata", "2026-05-01T10:35:00Z", "2026-05-01T11:30:00Z")]
+    #[case(Window::Day, "UTC", "2026-05-01T10:30:00Z", "2026-05-02T00:00:00Z")]
+    #[case(Window::Day, "Europe/Berlin", "2026-03-29T10:00:00Z", "2026-03-29T22:00:00Z")]
+    #[case(Window::Day, "Europe/Berlin", "2025-10-25T22:00:00Z", "2025-10-26T23:00:00Z")]
+    #[case(Window::Month, "UTC", "2026-02-10T00:00:00Z", "2026-03-01T00:00:00Z")]
+    #[case(Window::Month, "Australia/Sydney", "2026-05-31T15:00:00Z", "2026-06-30T14:00:00Z")]
+    fn a_window_ends_where_the_next_starts(
+        #[case] window: Window,
+        #[case] zone: &str,
+        #[case] instant: Timestamp,
+        #[case] expect: Timestamp,
+    ) {
+        let zone = TimeZone::get(zone).unwrap();
+        let end = window.end(instant, &zone).unwrap();
+        assert_eq!(end, expect);
+        assert_eq!(window.start(end, &zone).unwrap(), end);
     }
 
     #[rstest]

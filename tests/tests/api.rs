@@ -1,0 +1,28 @@
+//! The HTTP API, driven in process over the embedded AWS: through the real router, and up to the topic and its queues.
+//!
+//! One folder, one area a file: who may do what, what is refused, what a repeat gets, how lists are paged, and what
+//! becomes of usage events. The tables of routes are held against the OpenAPI document, so that no route is forgotten.
+
+#[path = "api/harness.rs"]
+mod harness;
+
+#[path = "api/access.rs"]
+mod access;
+#[path = "api/document.rs"]
+mod document;
+#[path = "api/idempotency.rs"]
+mod idempotency;
+#[path = "api/lists.rs"]
+mod lists;
+#[path = "api/logs.rs"]
+mod logs;
+#[path = "api/refusals.rs"]
+mod refusals;
+#[path = "api/resources.rs"]
+mod resources;
+#[path = "api/routes.rs"]
+mod routes;
+#[path = "api/usage_events.rs"]
+mod usage_events;
+#[path = "api/usage_query.rs"]
+mod usage_query;

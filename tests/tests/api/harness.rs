@@ -1,0 +1,190 @@
+//! An API in memory with two tenants, `acme` and `globex`, and a client that calls it without a socket.
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{HeaderMap, Method, Request, StatusCode},
+};
+use cloud::{Clock, Metrics, Random};
+use events::{Envelope, UsageEventV1, UsageRecordedV1};
+use meterline::{
+    aws::Storage,
+    platform::{Options, Platform},
+};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+pub(crate) const PLATFORM_KEY: &str = "ml_live_platform_test";
+/// 02:30 on 1 June in Berlin, where acme is; globex is in UTC.
+pub(crate) const NOW: &str = "2026-06-01T00:30:00Z";
+/// Largest answer that a test reads.
+const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Receives that find nothing before a queue is called empty.
+const EMPTY_RECEIVES: usize = 2;
+
+/// A tenant and its key.
+#[derive(Clone, Debug)]
+pub(crate) struct Tenant {
+    pub(crate) id: String,
+    pub(crate) key: String,
+}
+
+/// An API and who uses it.
+pub(crate) struct Api {
+    pub(crate) platform: Platform,
+    pub(crate) acme: Tenant,
+    pub(crate) globex: Tenant,
+    router: Router,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    /// JSON, or a text where it is none.
+    pub(crate) body: Value,
+}
+
+/// What is sent, beside method, path and key.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Extra<'a> {
+    pub(crate) headers: &'a [(&'a str, &'a str)],
+    pub(crate) body: Option<&'a str>,
+}
+
+impl Answer {
+    /// The status and the code of a refusal, or `-`.
+    pub(crate) fn outcome(&self) -> (u16, &str) {
+        (self.status.as_u16(), self.body["code"].as_str().unwrap_or("-"))
+    }
+
+    /// The header `name`.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// The text member `name`.
+    pub(crate) fn text(&self, name: &str) -> String {
+        self.body[name].as_str().unwrap_or_else(|| panic!("{name} in {self:#?}")).to_owned()
+    }
+
+    /// The answer itself, if it is of success.
+    pub(crate) fn good(self) -> Self {
+        assert!(self.status.is_success(), "{self:#?}");
+        self
+    }
+}
+
+impl Api {
+    pub(crate) async fn open() -> Self {
+        Self::open_with(false).await
+    }
+
+    /// An API whose webhooks may call private addresses, if `private`.
+    pub(crate) async fn open_with(private: bool) -> Self {
+        let platform = Platform::open(Options {
+            storage: Storage::Memory,
+            clock: Clock::fixed(NOW.parse().unwrap()),
+            random: Random::seeded(1),
+            metrics: Metrics::Memory(std::sync::Arc::default()),
+            platform_key: PLATFORM_KEY.to_owned(),
+            endpoint: "http://127.0.0.1:3000/downloads".to_owned(),
+            webhook_allow_private_addresses: private,
+        })
+        .await
+        .unwrap();
+        let nobody = Tenant { id: String::new(), key: String::new() };
+        let router = platform.router();
+        let mut api = Self { platform, acme: nobody.clone(), globex: nobody, router };
+        api.acme = api.tenant("acme", "Europe/Berlin").await;
+        api.globex = api.tenant("globex", "UTC").await;
+        api
+    }
+
+    async fn tenant(&self, slug: &str, time_zone: &str) -> Tenant {
+        let new = json!({"slug": slug, "name": slug, "timeZone": time_zone});
+        let id = self.post("/v1/tenants", PLATFORM_KEY, &new).await.good().text("id");
+        let path = format!("/v1/api-keys?tenant={id}");
+        let key = self.post(&path, PLATFORM_KEY, &json!({"name": "test"})).await.good().text("key");
+        Tenant { id, key }
+    }
+
+    /// Meters that count `call` events and add up their `$.bytes`.
+    pub(crate) async fn with_meters(self) -> Self {
+        let calls = json!({"slug": "calls", "name": "Calls", "eventType": "call", "aggregation": "count"});
+        let bytes = json!({
+            "slug": "bytes", "name": "Bytes", "eventType": "call", "aggregation": "sum", "valuePath": "$.bytes",
+            "dimensions": [{"name": "region", "path": "$.region"}, {"name": "verb", "path": "$.verb"}],
+        });
+        for meter in [calls, bytes] {
+            self.post("/v1/meters", PLATFORM_KEY, &meter).await.good();
+        }
+        self
+    }
+
+    pub(crate) async fn get(&self, path: &str, key: &str) -> Answer {
+        self.call(Method::GET, path, Some(key), Extra::default()).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, key: &str, body: &Value) -> Answer {
+        self.post_text(path, key, &body.to_string()).await
+    }
+
+    pub(crate) async fn post_text(&self, path: &str, key: &str, body: &str) -> Answer {
+        let extra = Extra { headers: &[("content-type", "application/json")], body: Some(body) };
+        self.call(Method::POST, path, Some(key), extra).await
+    }
+
+    /// A POST with an `Idempotency-Key`.
+    pub(crate) async fn post_once(&self, path: &str, key: &str, idempotency_key: &str, body: &Value) -> Answer {
+        let headers = [("content-type", "application/json"), ("idempotency-key", idempotency_key)];
+        let extra = Extra { headers: &headers, body: Some(&body.to_string()) };
+        self.call(Method::POST, path, Some(key), extra).await
+    }
+
+    pub(crate) async fn call(&self, method: Method, path: &str, key: Option<&str>, extra: Extra<'_>) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in extra.headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(key) = key {
+            request = request.header("authorization", format!("Bearer {key}"));
+        }
+        let request = request.body(Body::from(extra.body.unwrap_or_default().to_owned())).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, ANSWER_BYTES_MAX).await.unwrap();
+        let text = || Value::from(String::from_utf8_lossy(&bytes).into_owned());
+        let body = serde_json::from_slice(&bytes).unwrap_or_else(|_| text());
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// Takes what lies in the queue of the function `usage`: the envelopes that the topic passed on.
+    pub(crate) async fn published(&self) -> Vec<Envelope<UsageRecordedV1>> {
+        let queues = aws_sdk_sqs::Client::new(&self.platform.aws().sdk_config());
+        let sources = &self.platform.stack().event_sources;
+        let source = sources.iter().find(|source| source.function == "usage").expect("usage has a queue");
+        let (mut envelopes, mut empty) = (Vec::new(), 0);
+        while empty < EMPTY_RECEIVES {
+            let request = queues.receive_message().queue_url(&source.queue_url).max_number_of_messages(10);
+            let messages = request.send().await.unwrap().messages.unwrap_or_default();
+            empty = if messages.is_empty() { empty + 1 } else { 0 };
+            for message in messages {
+                envelopes.push(Envelope::decode(message.body().unwrap()).unwrap());
+                let delete = queues.delete_message().queue_url(&source.queue_url);
+                delete.receipt_handle(message.receipt_handle().unwrap()).send().await.unwrap();
+            }
+        }
+        envelopes
+    }
+
+    /// The usage events that the topic passed on, with the tenant of each.
+    pub(crate) async fn published_events(&self) -> Vec<(String, UsageEventV1)> {
+        let of = |envelope: Envelope<UsageRecordedV1>| {
+            let tenant = envelope.subject.to_string();
+            envelope.data.events.into_iter().map(move |event| (tenant.clone(), event))
+        };
+        self.published().await.into_iter().flat_map(of).collect()
+    }
+}

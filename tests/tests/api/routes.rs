@@ -1,0 +1,238 @@
+//! Every route, once: who may call it, and a request to it that is good.
+
+use crate::harness::{Answer, Api, Extra, PLATFORM_KEY};
+use axum::http::Method;
+use cloud::store::{Attempt, Delivery, DeliveryStatus, NextBill};
+use domain::{
+    Date, Timestamp,
+    calendar::Period,
+    catalog::PlanRef,
+    id::{DeliveryId, EndpointId, EventId, PlanId, SubscriptionId, TenantId},
+    invoice::{Draft, InvoiceNumber, Line, LineDetail, Statement},
+    money::{Currency, Money},
+    subscription,
+    text::Slug,
+};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use std::{collections::BTreeSet, num::NonZeroU32};
+
+/// Who may call a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// Anybody.
+    Open,
+    /// The platform.
+    Platform,
+    /// The platform for a tenant that it must name.
+    PlatformForTenant,
+    /// A tenant, or the platform for one that it must name.
+    Tenant,
+    /// A tenant, or the platform, which may name the tenant elsewhere.
+    TenantUnlessNamed,
+    /// Anybody with a key.
+    AnyKey,
+}
+
+/// A route and a good request to it.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub(crate) audience: Audience,
+    pub(crate) method: Method,
+    /// As the document has it.
+    pub(crate) route: &'static str,
+    /// As it is sent, with ids of acme's.
+    pub(crate) path: String,
+    pub(crate) body: Option<Value>,
+    /// What it answers.
+    pub(crate) status: u16,
+}
+
+impl Row {
+    /// The same request with `?name=value`.
+    pub(crate) fn with(&self, name: &str, value: &str) -> Self {
+        let separator = if self.path.contains('?') { '&' } else { '?' };
+        Self { path: format!("{}{separator}{name}={value}", self.path), ..self.clone() }
+    }
+
+    /// Sends it.
+    pub(crate) async fn send(&self, api: &Api, key: Option<&str>) -> Answer {
+        self.send_with(api, key, &[]).await
+    }
+
+    /// Sends it with more headers.
+    pub(crate) async fn send_with(&self, api: &Api, key: Option<&str>, more: &[(&str, &str)]) -> Answer {
+        let body = self.body.as_ref().map(ToString::to_string);
+        let headers: Vec<_> =
+            body.iter().map(|_| ("content-type", "application/json")).chain(more.iter().copied()).collect();
+        api.call(self.method.clone(), &self.path, key, Extra { headers: &headers, body: body.as_deref() }).await
+    }
+
+    /// The key with which it is good, and the request with what that key must name.
+    pub(crate) fn good(&self, api: &Api) -> (Self, Option<String>) {
+        match self.audience {
+            Audience::Open => (self.clone(), None),
+            Audience::Platform => (self.clone(), Some(PLATFORM_KEY.to_owned())),
+            Audience::PlatformForTenant => (self.with("tenant", "acme"), Some(PLATFORM_KEY.to_owned())),
+            Audience::Tenant | Audience::TenantUnlessNamed | Audience::AnyKey => {
+                (self.clone(), Some(api.acme.key.clone()))
+            }
+        }
+    }
+
+    /// Whether its path holds an id that is acme's.
+    pub(crate) fn is_about_acme(&self) -> bool {
+        self.route.contains("{id}") || self.route.contains("{tenant}") && self.audience != Audience::Platform
+    }
+}
+
+/// Ids of what acme has.
+struct Owned {
+    spare_key: String,
+    subscription: String,
+    invoice: String,
+    endpoint: String,
+    delivery: String,
+}
+
+/// An API in which every request of [`table`] is good.
+pub(crate) async fn furnished() -> (Api, Vec<Row>) {
+    let api = Api::open().await.with_meters().await;
+    let plan = plan("basic");
+    api.post("/v1/plans", PLATFORM_KEY, &plan).await.good();
+    let post = async |path: &str, body: Value| api.post(path, &api.acme.key, &body).await.good().text("id");
+    let spare_key = post("/v1/api-keys", json!({"name": "spare"})).await;
+    let endpoint = post("/v1/webhooks/endpoints", json!({"url": "https://acme.example/hook"})).await;
+    let path = "/v1/subscriptions?tenant=acme";
+    let subscription = api.post(path, PLATFORM_KEY, &json!({"plan": "basic"})).await.good().text("id");
+    let invoice = invoice(&api, subscription.parse().unwrap()).await;
+    let delivery = delivery(&api, endpoint.parse().unwrap()).await;
+    let rows = table(&Owned { spare_key, subscription, invoice, endpoint, delivery });
+    (api, rows)
+}
+
+pub(crate) fn plan(slug: &str) -> Value {
+    let price =
+        json!({"key": "calls", "name": "Calls", "meter": "calls", "model": {"type": "perUnit", "unitPrice": "1"}});
+    json!({"slug": slug, "name": "Basic", "currency": "EUR", "prices": [price]})
+}
+
+fn table(own: &Owned) -> Vec<Row> {
+    use Audience::{AnyKey, Open, Platform, PlatformForTenant, Tenant, TenantUnlessNamed};
+    let row = |audience, method: &str, route: &'static str, path: String, body: Value, status| Row {
+        audience,
+        method: method.parse().unwrap(),
+        route,
+        path,
+        body: Some(body).filter(|body| !body.is_null()),
+        status,
+    };
+    let get = |audience, route: &'static str| row(audience, "GET", route, route.to_owned(), Value::Null, 200);
+    let get_one =
+        |route: &'static str, id: &str| row(Tenant, "GET", route, route.replace("{id}", id), Value::Null, 200);
+    let post = |audience, route: &'static str, body| row(audience, "POST", route, route.to_owned(), body, 201);
+    let delete =
+        |route: &'static str, id: &str| row(Tenant, "DELETE", route, route.replace("{id}", id), Value::Null, 204);
+    let event = json!({"events": [{"id": "1", "type": "call", "data": {"bytes": 1}}]});
+    let mut version = plan("basic");
+    version.as_object_mut().unwrap().remove("slug");
+    vec![
+        get(Open, "/health"),
+        post(Platform, "/v1/tenants", json!({"slug": "initech", "name": "Initech"})),
+        get(Platform, "/v1/tenants"),
+        row(Tenant, "GET", "/v1/tenants/{tenant}", "/v1/tenants/acme".into(), Value::Null, 200),
+        row(Platform, "PATCH", "/v1/tenants/{tenant}", "/v1/tenants/acme".into(), json!({"name": "Acme"}), 200),
+        post(Tenant, "/v1/api-keys", json!({"name": "new"})),
+        get(Tenant, "/v1/api-keys"),
+        post(Platform, "/v1/meters", json!({"slug": "new", "name": "New", "eventType": "new", "aggregation": "count"})),
+        get(AnyKey, "/v1/meters"),
+        row(AnyKey, "GET", "/v1/meters/{slug}", "/v1/meters/calls".into(), Value::Null, 200),
+        post(Platform, "/v1/plans", plan("new")),
+        row(Platform, "POST", "/v1/plans/{slug}/versions", "/v1/plans/basic/versions".into(), version, 201),
+        get(AnyKey, "/v1/plans"),
+        row(AnyKey, "GET", "/v1/plans/{slug}", "/v1/plans/basic".into(), Value::Null, 200),
+        post(PlatformForTenant, "/v1/subscriptions", json!({"plan": "basic", "startsOn": "2026-06-01"})),
+        get(Tenant, "/v1/subscriptions"),
+        get_one("/v1/subscriptions/{id}", &own.subscription),
+        row(TenantUnlessNamed, "POST", "/v1/usage/events", "/v1/usage/events".into(), event, 202),
+        row(Tenant, "GET", "/v1/usage", "/v1/usage?meter=calls".into(), Value::Null, 200),
+        get(Tenant, "/v1/invoices"),
+        get_one("/v1/invoices/{id}", &own.invoice),
+        get_one("/v1/invoices/{id}/lines", &own.invoice),
+        Row { status: 409, ..get_one("/v1/invoices/{id}/pdf", &own.invoice) },
+        post(Tenant, "/v1/webhooks/endpoints", json!({"url": "https://acme.example/other"})),
+        get(Tenant, "/v1/webhooks/endpoints"),
+        get(Tenant, "/v1/webhooks/deliveries"),
+        get_one("/v1/webhooks/deliveries/{id}", &own.delivery),
+        delete("/v1/webhooks/endpoints/{id}", &own.endpoint),
+        delete("/v1/api-keys/{id}", &own.spare_key),
+    ]
+}
+
+/// Method and route of every operation that the document names.
+pub(crate) async fn documented(api: &Api) -> BTreeSet<(String, String)> {
+    let document = api.call(Method::GET, "/openapi.json", None, Extra::default()).await.good().body;
+    let paths = document["paths"].as_object().unwrap();
+    let operations = paths.iter().flat_map(|(path, item)| {
+        item.as_object().unwrap().keys().map(move |method| (method.to_uppercase(), path.clone()))
+    });
+    operations.collect()
+}
+
+/// Writes an invoice of acme's as billing does, not printed yet.
+async fn invoice(api: &Api, subscription_id: SubscriptionId) -> String {
+    let world = api.platform.world();
+    let tenant_id: TenantId = api.acme.id.parse().unwrap();
+    let currency: Currency = "EUR".parse().unwrap();
+    let instant = |text: &str| text.parse::<Timestamp>().unwrap();
+    let day = |text: &str| text.parse::<Date>().unwrap();
+    let amount = Money { amount_minor: 1900, currency };
+    let line = Line {
+        key: "base".to_owned(),
+        description: "Basic".to_owned(),
+        exact: amount.major(),
+        amount,
+        detail: LineDetail::BaseFee { active_days: 31, full_days: 31 },
+    };
+    let draft = Draft::new(Statement {
+        id: subscription::invoice_id(subscription_id, 0),
+        tenant_id,
+        subscription_id,
+        plan: PlanRef { plan_id: PlanId::derived(&["basic"]), version: NonZeroU32::MIN },
+        period: Period::new(instant("2026-05-01T00:00:00Z"), instant("2026-06-01T00:00:00Z")).unwrap(),
+        days: (day("2026-05-01"), day("2026-05-31")),
+        lines: vec![line],
+        total: amount,
+    });
+    let number = InvoiceNumber::new(&Slug::parse("acme").unwrap(), 1);
+    let invoice = draft.unwrap().finalize(number, world.now(), SignedDuration::from_hours(24 * 14));
+    let next = NextBill { subscription_id, period: 0, closes_at: instant("2026-07-01T01:00:00Z") };
+    world.store(tenant_id).bill(&invoice, 0, next, &[], world.now()).await.unwrap();
+    invoice.statement().id.to_string()
+}
+
+/// Writes a delivery of acme's with one receipt as the webhook function does.
+async fn delivery(api: &Api, endpoint_id: EndpointId) -> String {
+    let world = api.platform.world();
+    let now = world.now();
+    let store = world.store(api.acme.id.parse().unwrap());
+    let mut delivery = Delivery {
+        id: DeliveryId::derived(&["delivery"]),
+        endpoint_id,
+        event_id: EventId::derived(&["event"]),
+        event_type: "invoice.ready.v1".to_owned(),
+        body: r#"{"type":"invoice.ready.v1"}"#.to_owned(),
+        correlation_id: "corr-1".to_owned(),
+        status: DeliveryStatus::Pending,
+        attempts: 0,
+        created_at: now,
+        next_attempt_at: now,
+        hop: 0,
+        claimed_until: None,
+    };
+    assert!(store.create_delivery(&delivery).await.unwrap());
+    delivery.attempts = 1;
+    let receipt = Attempt { number: 1, attempted_at: now, status: Some(500), error: None, duration_ms: 12 };
+    store.settle_attempt(&delivery, &receipt).await.unwrap();
+    delivery.id.to_string()
+}

@@ -1,0 +1,311 @@
+//! Replay: every AWS call of the whole line fails in turn, before its effect and after it with the answer lost; every
+//! message is delivered twice; and the totals, invoices and receipts are the same in the end.
+
+use axum::{Router, body::Body, http::Request};
+use cloud::{Clock, Metrics, Random};
+use jiff::SignedDuration;
+use meterline::{
+    aws::{Call, Fault, Service, Storage},
+    demo::Receiver,
+    platform::{Options, Platform},
+};
+use serde_json::{Value, json};
+use std::num::NonZeroU64;
+use tower::ServiceExt;
+
+const PLATFORM_KEY: &str = "ml_live_replay";
+/// Tries of a client, and of the schedule.
+const TRIES_MAX: usize = 6;
+/// Longer than every retry and redelivery takes.
+const HORIZON: SignedDuration = SignedDuration::from_hours(5 * 24);
+
+/// What everybody must agree on afterwards.
+#[derive(Debug, PartialEq)]
+struct Outcome {
+    usage: Vec<String>,
+    invoices: Vec<(String, i64, bool)>,
+    deliveries: Vec<(String, String, usize)>,
+    dead_letters: usize,
+    announced: bool,
+}
+
+/// The line, set up and waiting for its first event.
+struct Line {
+    platform: Platform,
+    receiver: Receiver,
+}
+
+impl Line {
+    async fn set_up() -> Self {
+        let platform = Platform::open(Options {
+            storage: Storage::Memory,
+            clock: Clock::fixed("2026-05-20T12:00:00Z".parse().unwrap()),
+            random: Random::seeded(1),
+            metrics: Metrics::Off,
+            platform_key: PLATFORM_KEY.to_owned(),
+            endpoint: "http://127.0.0.1:3000/downloads".to_owned(),
+            webhook_allow_private_addresses: true,
+        })
+        .await
+        .unwrap();
+        let line = Self { platform, receiver: Receiver::start().await.unwrap() };
+        line.create("/v1/meters", json!({"slug": "calls", "name": "Calls", "eventType": "call", "aggregation": "count"})).await;
+        for (slug, aggregation) in [("bytes", "sum"), ("peak", "max"), ("users", "uniqueCount")] {
+            let path = if slug == "users" { "$.user" } else { "$.bytes" };
+            let meter = json!({
+                "slug": slug, "name": slug, "eventType": "call", "aggregation": aggregation, "valuePath": path,
+            });
+            line.create("/v1/meters", meter).await;
+        }
+        let price = |meter: &str| {
+            json!({"key": meter, "name": meter, "meter": meter, "model": {"type": "perUnit", "unitPrice": "0.10"}})
+        };
+        let prices = ["calls", "bytes", "peak", "users"].map(price);
+        line.create("/v1/plans", json!({"slug": "pro", "name": "Pro", "currency": "EUR", "prices": prices})).await;
+        line.create("/v1/tenants", json!({"slug": "acme", "name": "Acme"})).await;
+        line.create("/v1/subscriptions?tenant=acme", json!({"plan": "pro", "startsOn": "2026-05-01"})).await;
+        let url = line.receiver.url("acme");
+        let endpoint = line.create("/v1/webhooks/endpoints?tenant=acme", json!({"url": url})).await;
+        line.receiver.share_secret("acme", endpoint["secret"].as_str().unwrap());
+        line
+    }
+
+    /// From the events to the settled webhooks, trying again what a client or the schedule would.
+    async fn run(&self) {
+        self.send_events().await;
+        self.calm().await;
+        self.platform.world().clock().turn_to("2026-06-01T01:00:00Z".parse().unwrap());
+        self.tick().await;
+        self.calm().await;
+        // The schedule goes on: whatever the first tick did not get done, the next one does.
+        let next_tick = self.platform.world().now() + SignedDuration::from_mins(15);
+        self.platform.world().clock().turn_to(next_tick);
+        self.tick().await;
+        self.calm().await;
+    }
+
+    async fn send_events(&self) {
+        let call = |id: u32, bytes: u32, user: &str| {
+            let time = format!("2026-05-{:02}T10:00:00Z", 1 + id);
+            json!({"id": id.to_string(), "type": "call", "time": time, "data": {"bytes": bytes, "user": user}})
+        };
+        let events = json!({"events": [call(1, 10, "a"), call(2, 30, "b"), call(3, 20, "a")]});
+        for _ in 0..TRIES_MAX {
+            let (status, answer) = self.send("POST", "/v1/usage/events?tenant=acme", Some(&events)).await;
+            if status == 202 {
+                assert_eq!(answer["accepted"], 3, "{answer:#}");
+                return;
+            }
+            assert!(status >= 500, "{status} {answer:#}");
+        }
+        panic!("the events were never taken");
+    }
+
+    async fn tick(&self) {
+        for _ in 0..TRIES_MAX {
+            if self.platform.tick().await.is_ok() {
+                return;
+            }
+        }
+        panic!("the tick never succeeded");
+    }
+
+    /// Until every redelivery and retry has happened, also where the queue itself could not be read.
+    async fn calm(&self) {
+        let until = self.platform.world().now() + HORIZON;
+        for _ in 0..TRIES_MAX {
+            if self.platform.settle(until).await.is_ok() {
+                return;
+            }
+        }
+        panic!("the queues did not come to rest: {:?}", self.platform.aws().queue_depths());
+    }
+
+    async fn outcome(&self) -> Outcome {
+        let range = "from=2026-05-01T00:00:00Z&to=2026-06-01T00:00:00Z&tenant=acme";
+        let mut usage = Vec::new();
+        for meter in ["calls", "bytes", "peak", "users"] {
+            let answer = self.get(&format!("/v1/usage?meter={meter}&{range}")).await;
+            usage.push(answer["total"].as_str().unwrap().to_owned());
+        }
+        let invoices = self.get("/v1/invoices?tenant=acme").await;
+        let invoice = |invoice: &Value| {
+            let number = invoice["number"].as_str().unwrap().to_owned();
+            (number, invoice["totalMinor"].as_i64().unwrap(), invoice["pdf"].is_object())
+        };
+        let invoices = invoices["data"].as_array().unwrap().iter().map(invoice).collect();
+        let ready = |call: &meterline::demo::Call| call.event["type"] == "invoice.ready.v1";
+        Outcome {
+            usage,
+            invoices,
+            deliveries: self.deliveries().await,
+            dead_letters: self.dead_letters(),
+            announced: self.receiver.calls("acme").iter().any(ready) && self.receiver.refused() == 0,
+        }
+    }
+
+    /// Type, status and number of receipts of every delivery.
+    async fn deliveries(&self) -> Vec<(String, String, usize)> {
+        let list = self.get("/v1/webhooks/deliveries?tenant=acme").await;
+        let mut deliveries = Vec::new();
+        for delivery in list["data"].as_array().unwrap() {
+            let id = delivery["id"].as_str().unwrap();
+            let whole = self.get(&format!("/v1/webhooks/deliveries/{id}?tenant=acme")).await;
+            let text = |name: &str| whole[name].as_str().unwrap().to_owned();
+            deliveries.push((text("eventType"), text("status"), whole["receipts"].as_array().unwrap().len()));
+        }
+        deliveries.sort();
+        deliveries
+    }
+
+    fn dead_letters(&self) -> usize {
+        let depths = self.platform.aws().queue_depths();
+        depths.iter().filter(|depth| depth.queue.contains("ead")).map(|depth| depth.visible + depth.in_flight).sum()
+    }
+
+    async fn create(&self, path: &str, body: Value) -> Value {
+        let (status, answer) = self.send("POST", path, Some(&body)).await;
+        assert_eq!(status, 201, "{path}: {answer:#}");
+        answer
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        let (status, answer) = self.send("GET", path, None).await;
+        assert_eq!(status, 200, "{path}: {answer:#}");
+        answer
+    }
+
+    async fn send(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
+        let router: Router = self.platform.router();
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("authorization", format!("Bearer {PLATFORM_KEY}"))
+            .header("content-type", "application/json")
+            .body(body.map_or_else(Body::empty, |body| Body::from(body.to_string())))
+            .unwrap();
+        let response = router.oneshot(request).await.unwrap();
+        let status = response.status().as_u16();
+        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+    }
+}
+
+/// Three calls, 60 bytes, a peak of 30 and two users at ten cents each are 9.50.
+fn expected() -> Outcome {
+    let delivered = |event_type: &str| (event_type.to_owned(), "delivered".to_owned(), 1);
+    Outcome {
+        usage: ["3", "60", "30", "2"].map(str::to_owned).to_vec(),
+        invoices: vec![("ACME-0001".to_owned(), 950, true)],
+        deliveries: vec![
+            delivered("billing.period.closed.v1"),
+            delivered("invoice.created.v1"),
+            delivered("invoice.finalized.v1"),
+            delivered("invoice.ready.v1"),
+        ],
+        dead_letters: 0,
+        announced: true,
+    }
+}
+
+/// Runs the whole line once for each of its calls that `fault` fits, with that call hit.
+async fn fail_each_call(fault: Fault) {
+    let line = Line::set_up().await;
+    let before = line.platform.aws().faults().calls();
+    line.run().await;
+    assert_eq!(line.outcome().await, expected());
+    let calls = line.platform.aws().faults().recorded_since(before);
+    let hit: Vec<&Call> = calls.iter().filter(|call| fault.fits(call.service, call.operation) && !is_poll(call)).collect();
+    assert!(hit.len() > 20, "{fault:?} fits {} of {} calls", hit.len(), calls.len());
+    let mut fired = 0;
+    for call in &hit {
+        let line = Line::set_up().await;
+        let nth = NonZeroU64::new(call.number - before).unwrap();
+        line.platform.aws().faults().fail_nth(nth, fault);
+        line.run().await;
+        let faults = line.platform.aws().faults().fired();
+        fired += faults.len();
+        assert_eq!(line.outcome().await, expected(), "{faults:?}");
+    }
+    // Messages come in larger or smaller batches from run to run, so that the last calls are not always made.
+    assert!(fired * 10 >= hit.len() * 9, "only {fired} of {} faults fired", hit.len());
+}
+
+/// Most receives find nothing; one that fails is made again, which `every_message_comes_twice` covers.
+fn is_poll(call: &Call) -> bool {
+    call.service == Service::Sqs && call.operation == "ReceiveMessage"
+}
+
+#[tokio::test]
+async fn each_call_fails_before_its_effect() {
+    fail_each_call(Fault::CrashBefore).await;
+}
+
+#[tokio::test]
+async fn each_answer_is_lost_after_the_effect() {
+    fail_each_call(Fault::CrashAfter).await;
+}
+
+#[tokio::test]
+async fn each_write_meets_another_transaction() {
+    fail_each_call(Fault::TransactionConflict).await;
+}
+
+#[tokio::test]
+async fn every_message_comes_twice() {
+    let line = Line::set_up().await;
+    // What was received stays visible, so that each message is delivered again before it is deleted.
+    line.platform.aws().faults().fail_when(u32::MAX, Fault::DuplicateDelivery, {
+        let seen = std::sync::atomic::AtomicU64::new(0);
+        move |call| {
+            let receive = call.service == Service::Sqs && call.operation == "ReceiveMessage";
+            receive && seen.fetch_add(1, std::sync::atomic::Ordering::Relaxed).is_multiple_of(2)
+        }
+    });
+    line.run().await;
+    assert_eq!(line.outcome().await, expected());
+}
+
+#[tokio::test]
+async fn nothing_happens_again_when_everything_is_sent_again() {
+    let line = Line::set_up().await;
+    line.run().await;
+    let calls = line.receiver.calls("acme").len();
+    line.send_events().await;
+    line.tick().await;
+    line.calm().await;
+    assert_eq!(line.outcome().await, expected());
+    assert_eq!(line.receiver.calls("acme").len(), calls);
+}
+
+#[tokio::test]
+async fn a_poison_message_ends_in_the_dead_letters_and_holds_nobody_up() {
+    let line = Line::set_up().await;
+    let queues = aws_sdk_sqs::Client::new(&line.platform.aws().sdk_config());
+    let bodies = ["not an envelope", "{}", r#"{"type":"usage.recorded.v1"}"#];
+    for source in &line.platform.stack().event_sources {
+        for body in bodies {
+            queues.send_message().queue_url(&source.queue_url).message_body(body).send().await.unwrap();
+        }
+    }
+    line.run().await;
+    let poison = bodies.len() * line.platform.stack().event_sources.len();
+    assert_eq!(line.outcome().await, Outcome { dead_letters: poison, ..expected() });
+}
+
+#[tokio::test]
+async fn late_usage_changes_nothing_that_was_issued() {
+    let line = Line::set_up().await;
+    line.run().await;
+    let late = json!({"events": [{
+        "id": "late", "type": "call", "time": "2026-05-09T10:00:00Z", "data": {"bytes": 1, "user": "z"},
+    }]});
+    let (status, _) = line.send("POST", "/v1/usage/events?tenant=acme", Some(&late)).await;
+    assert_eq!(status, 202);
+    line.calm().await;
+    line.tick().await;
+    line.calm().await;
+    let outcome = line.outcome().await;
+    assert_eq!(outcome.usage, ["4", "61", "30", "3"], "it is counted where it happened");
+    assert_eq!(outcome.invoices, expected().invoices, "and the issued invoice stands");
+}
