@@ -70,7 +70,8 @@ async fn set_up(platform: &Api, receiver: &Receiver, month: &LastMonth) -> Api {
         "slug": "bytes", "name": "Bytes", "eventType": "call", "aggregation": "sum", "valuePath": "$.bytes",
         "dimensions": [{"name": "region", "path": "$.region"}],
     });
-    let max = json!({"slug": "peak", "name": "Peak", "eventType": "call", "aggregation": "max", "valuePath": "$.bytes"});
+    let max =
+        json!({"slug": "peak", "name": "Peak", "eventType": "call", "aggregation": "max", "valuePath": "$.bytes"});
     let users = json!({
         "slug": "users", "name": "Users", "eventType": "call", "aggregation": "uniqueCount", "valuePath": "$.user",
     });
@@ -137,7 +138,14 @@ async fn counted_once(tenant: &Api, month: &LastMonth) {
         .as_array()
         .unwrap()
         .iter()
-        .map(|row| format!("{} {}={}", &row["start"].as_str().unwrap()[8..10], row["group"]["region"].as_str().unwrap(), row["value"].as_str().unwrap()))
+        .map(|row| {
+            format!(
+                "{} {}={}",
+                &row["start"].as_str().unwrap()[8..10],
+                row["group"]["region"].as_str().unwrap(),
+                row["value"].as_str().unwrap()
+            )
+        })
         .collect();
     assert_eq!(days, ["01 eu=60", "02 eu=20", "02 us=40.5", "28 =9.5"]);
     for (meter, total) in [("calls", "4"), ("users", "3"), ("peak", "60")] {
@@ -172,7 +180,8 @@ async fn announced(tenant: &Api, receiver: &Receiver, invoice: &Value) {
     };
     until("/v1/webhooks/deliveries", tenant, all_delivered).await;
     let calls = receiver.calls("acme");
-    let types: std::collections::BTreeSet<&str> = calls.iter().map(|call| call.event["type"].as_str().unwrap()).collect();
+    let types: std::collections::BTreeSet<&str> =
+        calls.iter().map(|call| call.event["type"].as_str().unwrap()).collect();
     let expect = ["billing.period.closed.v1", "invoice.created.v1", "invoice.finalized.v1", "invoice.ready.v1"];
     assert_eq!(types.into_iter().collect::<Vec<_>>(), expect);
     assert_eq!(receiver.refused(), 0, "every signature is right");

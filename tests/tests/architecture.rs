@@ -94,7 +94,9 @@ fn the_domain_does_no_io_and_knows_no_floats() {
     let mut broken = Vec::new();
     for file in rust_files().iter().filter(|file| name(file).starts_with("shared/domain/")) {
         let text = fs::read_to_string(file).unwrap();
-        for word in ["f32", "f64", "std::fs", "std::net::Tcp", "std::time::", "Timestamp::now", "tokio", ".await", "aws_"] {
+        for word in
+            ["f32", "f64", "std::fs", "std::net::Tcp", "std::time::", "Timestamp::now", "tokio", ".await", "aws_"]
+        {
             if text.contains(word) {
                 broken.push(format!("{} says {word}", name(file)));
             }
@@ -139,7 +141,9 @@ fn files_and_functions_stop_in_time() {
 fn starts_function(line: &str) -> bool {
     let words: Vec<&str> = line.split_whitespace().collect();
     let place = words.iter().position(|word| *word == "fn");
-    place.is_some_and(|place| words[..place].iter().all(|word| word.starts_with("pub") || *word == "async" || *word == "const"))
+    place.is_some_and(|place| {
+        words[..place].iter().all(|word| word.starts_with("pub") || *word == "async" || *word == "const")
+    })
 }
 
 /// The code is formatted: a function ends at the first brace of its own indentation.
@@ -164,7 +168,8 @@ fn no_function_is_without_a_test() {
         files.iter().filter(own).any(|file| fs::read_to_string(file).unwrap().contains("#[cfg(test)]"))
     };
     let called = |function: &&str| {
-        let journeys = |file: &&PathBuf| name(file).starts_with("tests/tests/") || name(file) == "infra/local/src/platform.rs";
+        let journeys =
+            |file: &&PathBuf| name(file).starts_with("tests/tests/") || name(file) == "infra/local/src/platform.rs";
         let call = format!("{function}::");
         files.iter().filter(journeys).any(|file| fs::read_to_string(file).unwrap().contains(&call))
     };

@@ -49,7 +49,11 @@ impl Line {
         .await
         .unwrap();
         let line = Self { platform, receiver: Receiver::start().await.unwrap() };
-        line.create("/v1/meters", json!({"slug": "calls", "name": "Calls", "eventType": "call", "aggregation": "count"})).await;
+        line.create(
+            "/v1/meters",
+            json!({"slug": "calls", "name": "Calls", "eventType": "call", "aggregation": "count"}),
+        )
+        .await;
         for (slug, aggregation) in [("bytes", "sum"), ("peak", "max"), ("users", "uniqueCount")] {
             let path = if slug == "users" { "$.user" } else { "$.bytes" };
             let meter = json!({
@@ -57,9 +61,7 @@ impl Line {
             });
             line.create("/v1/meters", meter).await;
         }
-        let price = |meter: &str| {
-            json!({"key": meter, "name": meter, "meter": meter, "model": {"type": "perUnit", "unitPrice": "0.10"}})
-        };
+        let price = |meter: &str| json!({"key": meter, "name": meter, "meter": meter, "model": {"type": "perUnit", "unitPrice": "0.10"}});
         let prices = ["calls", "bytes", "peak", "users"].map(price);
         line.create("/v1/plans", json!({"slug": "pro", "name": "Pro", "currency": "EUR", "prices": prices})).await;
         line.create("/v1/tenants", json!({"slug": "acme", "name": "Acme"})).await;
@@ -215,7 +217,8 @@ async fn fail_each_call(fault: Fault) {
     line.run().await;
     assert_eq!(line.outcome().await, expected());
     let calls = line.platform.aws().faults().recorded_since(before);
-    let hit: Vec<&Call> = calls.iter().filter(|call| fault.fits(call.service, call.operation) && !is_poll(call)).collect();
+    let hit: Vec<&Call> =
+        calls.iter().filter(|call| fault.fits(call.service, call.operation) && !is_poll(call)).collect();
     assert!(hit.len() > 20, "{fault:?} fits {} of {} calls", hit.len(), calls.len());
     let mut fired = 0;
     for call in &hit {

@@ -54,11 +54,6 @@ impl FromRequestParts<Api> for Creation {
 }
 
 impl Creation {
-    /// Whether the request may be a repeat whose first answer was lost.
-    pub(crate) fn may_be_a_repeat(&self) -> bool {
-        self.0.is_some()
-    }
-
     /// The id of what the request creates: a function of the request if it has a key, else a new one.
     pub(crate) fn uuid(&self, api: &Api, now: Timestamp) -> Uuid {
         match &self.0 {

@@ -44,7 +44,7 @@ pub fn router(world: cloud::World) -> Router {
         .route_layer(middleware::from_fn_with_state(api.clone(), idempotency::replay))
         .route_layer(middleware::from_fn_with_state(documented, parameters::refuse_unknown))
         .route_layer(middleware::from_fn_with_state(api.clone(), auth::authenticate));
-    let document = docs::document(&document.merge_from(open_document));
+    let document = docs::document(&openapi::with_idempotency_key(document.merge_from(open_document)));
     Router::new()
         .merge(keyed)
         .merge(open)

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use utoipa::{
     IntoResponses, Modify, OpenApi,
     openapi::{
-        Components, ContentBuilder, Ref, RefOr, Response, ResponseBuilder,
+        Components, ContentBuilder, Object, Ref, RefOr, Required, Response, ResponseBuilder, Type,
+        path::{ParameterBuilder, ParameterIn},
         security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
 };
@@ -58,6 +59,8 @@ impl Modify for Security {
 pub(crate) struct ReadRefusals;
 /// Refusals of a route that writes.
 pub(crate) struct WriteRefusals;
+/// Refusals of the route that takes usage events.
+pub(crate) struct EventRefusals;
 
 const BAD_REQUEST: (&str, &str) = ("400", "Not of the documented form; `errors` names the field.");
 const UNAUTHENTICATED: (&str, &str) = ("401", "No key, or one that is unknown, expired or revoked.");
@@ -89,6 +92,34 @@ impl IntoResponses for WriteRefusals {
             UNAVAILABLE,
         ])
     }
+}
+
+impl IntoResponses for EventRefusals {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let mut responses = WriteRefusals::responses();
+        if let Some(RefOr::T(unavailable)) = responses.get_mut(UNAVAILABLE.0) {
+            let results = ContentBuilder::new().schema(Some(Ref::from_schema_name("EventResults"))).build();
+            unavailable.content.insert("application/json".to_owned(), results.into());
+        }
+        responses
+    }
+}
+
+/// Adds to every POST the header that all of them take.
+pub(crate) fn with_idempotency_key(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    let header = ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some("1 to 255 visible ASCII characters: a repeat with the same key gets the first answer."))
+        .schema(Some(Object::with_type(Type::String)))
+        .build();
+    for item in document.paths.paths.values_mut() {
+        if let Some(operation) = &mut item.post {
+            operation.parameters.get_or_insert_default().push(RefOr::T(header.clone()));
+        }
+    }
+    document
 }
 
 fn refusals(list: &[(&str, &str)]) -> BTreeMap<String, RefOr<Response>> {

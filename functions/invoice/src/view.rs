@@ -36,10 +36,7 @@ pub(crate) fn document(invoice: &Invoice, tenant: &Tenant, seller: &Seller) -> O
             fact("Invoice number", open.number.to_string()),
             fact("Date of issue", date(open.finalized_at)),
             fact("Date due", date(open.due_at)),
-            fact(
-                "Billing period",
-                days(open.statement.days),
-            ),
+            fact("Billing period", days(open.statement.days)),
         ],
         headline: Some(Headline { amount: total.clone(), caption: caption(open, &date(open.due_at)) }),
         headings: Headings {

@@ -106,7 +106,7 @@ impl From<Mode> for KeyMode {
 
 /// Create an API key
 #[utoipa::path(
-    post, path = "/v1/api-keys", tag = "API keys", security(("tenantKey" = []), ("platformKey" = [])),
+    post, path = "/v1/api-keys", operation_id = "createApiKey", tag = "API keys", security(("tenantKey" = []), ("platformKey" = [])),
     params(("tenant" = Option<String>, Query, description = "Id or slug; the platform must send it.")),
     request_body = NewApiKey,
     responses((status = 201, body = ApiKeyCreated, description = "The key, once."), WriteRefusals)
@@ -162,7 +162,7 @@ pub(crate) fn keep<T: Serialize>(answer: &T) -> Result<AnswerToKeep, Problem> {
 
 /// List API keys
 #[utoipa::path(
-    get, path = "/v1/api-keys", tag = "API keys", security(("tenantKey" = []), ("platformKey" = [])),
+    get, path = "/v1/api-keys", operation_id = "listApiKeys", tag = "API keys", security(("tenantKey" = []), ("platformKey" = [])),
     params(("tenant" = Option<String>, Query, description = "Id or slug; the platform must send it."), PageParameters),
     responses((status = 200, body = List<ApiKeyListed>, description = "A page of them, without secrets."), ReadRefusals)
 )]
@@ -179,7 +179,7 @@ pub(crate) async fn list(
 ///
 /// It stops working at once and for good. Revoking it again changes nothing.
 #[utoipa::path(
-    delete, path = "/v1/api-keys/{id}", tag = "API keys", security(("tenantKey" = []), ("platformKey" = [])),
+    delete, path = "/v1/api-keys/{id}", operation_id = "revokeApiKey", tag = "API keys", security(("tenantKey" = []), ("platformKey" = [])),
     params(
         ("id" = String, Path, description = "Which key."),
         ("tenant" = Option<String>, Query, description = "Id or slug; the platform must send it."),

@@ -12,7 +12,7 @@ pub(crate) struct Health {
 }
 
 /// Is the service up?
-#[utoipa::path(get, path = "/health", tag = "Service", responses((status = 200, body = Health, description = "It is.")))]
+#[utoipa::path(get, path = "/health", operation_id = "health", tag = "Service", responses((status = 200, body = Health, description = "It is.")))]
 pub(crate) async fn health() -> axum::Json<Health> {
     axum::Json(Health { status: "ok" })
 }

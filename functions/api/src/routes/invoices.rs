@@ -213,7 +213,7 @@ impl From<&TierCharge> for LineTier {
 
 /// List invoices, newest first
 #[utoipa::path(
-    get, path = "/v1/invoices", tag = "Invoices", security(("tenantKey" = []), ("platformKey" = [])),
+    get, path = "/v1/invoices", operation_id = "listInvoices", tag = "Invoices", security(("tenantKey" = []), ("platformKey" = [])),
     params(("tenant" = Option<String>, Query, description = "Id or slug; the platform must send it."), PageParameters),
     responses((status = 200, body = List<Invoice>, description = "A page of them."), ReadRefusals)
 )]
@@ -228,7 +228,7 @@ pub(crate) async fn list(
 
 /// Get an invoice
 #[utoipa::path(
-    get, path = "/v1/invoices/{id}", tag = "Invoices", security(("tenantKey" = []), ("platformKey" = [])),
+    get, path = "/v1/invoices/{id}", operation_id = "getInvoice", tag = "Invoices", security(("tenantKey" = []), ("platformKey" = [])),
     params(
         ("id" = String, Path, description = "Which invoice."),
         ("tenant" = Option<String>, Query, description = "Id or slug; the platform must send it."),
@@ -245,7 +245,7 @@ pub(crate) async fn get(
 
 /// Get the lines of an invoice
 #[utoipa::path(
-    get, path = "/v1/invoices/{id}/lines", tag = "Invoices", security(("tenantKey" = []), ("platformKey" = [])),
+    get, path = "/v1/invoices/{id}/lines", operation_id = "getInvoiceLines", tag = "Invoices", security(("tenantKey" = []), ("platformKey" = [])),
     params(
         ("id" = String, Path, description = "Which invoice."),
         ("tenant" = Option<String>, Query, description = "Id or slug; the platform must send it."),
@@ -265,7 +265,7 @@ pub(crate) async fn lines(
 ///
 /// It works for five minutes. 409 `pdf_not_ready` until the PDF was printed, which follows the invoice in moments.
 #[utoipa::path(
-    get, path = "/v1/invoices/{id}/pdf", tag = "Invoices", security(("tenantKey" = []), ("platformKey" = [])),
+    get, path = "/v1/invoices/{id}/pdf", operation_id = "getInvoicePdf", tag = "Invoices", security(("tenantKey" = []), ("platformKey" = [])),
     params(
         ("id" = String, Path, description = "Which invoice."),
         ("tenant" = Option<String>, Query, description = "Id or slug; the platform must send it."),

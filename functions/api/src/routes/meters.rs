@@ -121,7 +121,7 @@ pub(crate) struct NewMeter {
 
 /// Create a meter
 #[utoipa::path(
-    post, path = "/v1/meters", tag = "Meters", security(("platformKey" = [])),
+    post, path = "/v1/meters", operation_id = "createMeter", tag = "Meters", security(("platformKey" = [])),
     request_body = NewMeter,
     responses((status = 201, body = Meter, description = "The meter."), WriteRefusals)
 )]
@@ -188,7 +188,7 @@ fn path(pointer: &str, text: &str) -> Result<Path, Violation> {
 
 /// List meters, by slug
 #[utoipa::path(
-    get, path = "/v1/meters", tag = "Meters", security(("tenantKey" = []), ("platformKey" = [])),
+    get, path = "/v1/meters", operation_id = "listMeters", tag = "Meters", security(("tenantKey" = []), ("platformKey" = [])),
     params(PageParameters),
     responses((status = 200, body = List<Meter>, description = "A page of them."), ReadRefusals)
 )]
@@ -203,7 +203,7 @@ pub(crate) async fn list(
 
 /// Get a meter
 #[utoipa::path(
-    get, path = "/v1/meters/{slug}", tag = "Meters", security(("tenantKey" = []), ("platformKey" = [])),
+    get, path = "/v1/meters/{slug}", operation_id = "getMeter", tag = "Meters", security(("tenantKey" = []), ("platformKey" = [])),
     params(("slug" = String, Path, description = "Which meter.")),
     responses((status = 200, body = Meter, description = "The meter."), ReadRefusals)
 )]

@@ -24,7 +24,10 @@ use crate::{
     state::Api,
 };
 use axum::extract::{OriginalUri, Path, State};
-use cloud::{Fault, store::CreateOutcome};
+use cloud::{
+    Fault,
+    store::{CreateOutcome, PublishOutcome},
+};
 use domain::{
     Timestamp, Violation,
     catalog::{self, PlanRef, PlanVersion},
@@ -41,7 +44,7 @@ const PUBLISH_TRIES_MAX: u32 = 4;
 ///
 /// It starts with version 1.
 #[utoipa::path(
-    post, path = "/v1/plans", tag = "Plans", security(("platformKey" = [])),
+    post, path = "/v1/plans", operation_id = "createPlan", tag = "Plans", security(("platformKey" = [])),
     request_body = NewPlan,
     responses((status = 201, body = Plan, description = "The plan's first version."), WriteRefusals)
 )]
@@ -78,7 +81,7 @@ pub(crate) async fn create(
 ///
 /// Subscriptions keep the version that they were made with.
 #[utoipa::path(
-    post, path = "/v1/plans/{slug}/versions", tag = "Plans", security(("platformKey" = [])),
+    post, path = "/v1/plans/{slug}/versions", operation_id = "publishPlanVersion", tag = "Plans", security(("platformKey" = [])),
     params(("slug" = String, Path, description = "Which plan.")),
     request_body = NewPlanVersion,
     responses((status = 201, body = Plan, description = "The new version."), WriteRefusals)
@@ -94,34 +97,23 @@ pub(crate) async fn publish(
     let plan = named(&api, &slug).await?;
     let latest = PlanRef { plan_id: plan.id, version: plan.latest_version };
     let mut version = decide(&api, new, latest, now).await?;
+    let publication = creation.uuid(&api, now);
     let created = |version| Ok((StatusCode::CREATED, axum::Json(Plan::new(&plan.slug, version))));
-    if creation.may_be_a_repeat() {
-        let there = load_version(&api, latest).await?;
-        if same_terms(&there, &version) {
-            return created(there);
-        }
-    }
     let mut latest = plan.latest_version;
     for _ in 0..PUBLISH_TRIES_MAX {
         let next = latest.checked_add(1).ok_or_else(|| Problem::internal("a plan has 4 billion versions"))?;
         version.reference.version = next;
-        if until_not_raced(|| api.world().publish_plan_version(&plan.slug, &version)).await? {
-            return created(version);
+        let publish = || api.world().publish_plan_version(&plan.slug, &version, publication);
+        match until_not_raced(publish).await? {
+            PublishOutcome::Published => return created(version),
+            PublishOutcome::Repeated(number) => {
+                let reference = PlanRef { version: number, ..version.reference };
+                return created(load_version(&api, reference).await?);
+            }
+            PublishOutcome::Raced => latest = named(&api, &slug).await?.latest_version,
         }
-        // Another request got that number, or this one did and its answer was lost.
-        if api.world().plan_version(version.reference).await?.is_some_and(|there| there == version) {
-            return created(version);
-        }
-        latest = named(&api, &slug).await?.latest_version;
     }
     Err(Fault::Conflict { operation: "publish a plan version" }.into())
-}
-
-/// Whether two versions charge the same.
-fn same_terms(one: &PlanVersion, other: &PlanVersion) -> bool {
-    let terms =
-        |version: &PlanVersion| (version.name.clone(), version.interval, version.base_fee, version.prices.clone());
-    terms(one) == terms(other)
 }
 
 /// The version that was asked for, if it keeps every rule.
@@ -139,7 +131,7 @@ async fn decide(api: &Api, new: NewPlanVersion, reference: PlanRef, now: Timesta
 
 /// List plans, by slug
 #[utoipa::path(
-    get, path = "/v1/plans", tag = "Plans", security(("tenantKey" = []), ("platformKey" = [])),
+    get, path = "/v1/plans", operation_id = "listPlans", tag = "Plans", security(("tenantKey" = []), ("platformKey" = [])),
     params(PageParameters),
     responses((status = 200, body = List<PlanListed>, description = "A page of them."), ReadRefusals)
 )]
@@ -154,7 +146,7 @@ pub(crate) async fn list(
 
 /// Get a plan
 #[utoipa::path(
-    get, path = "/v1/plans/{slug}", tag = "Plans", security(("tenantKey" = []), ("platformKey" = [])),
+    get, path = "/v1/plans/{slug}", operation_id = "getPlan", tag = "Plans", security(("tenantKey" = []), ("platformKey" = [])),
     params(
         ("slug" = String, Path, description = "Which plan."),
         ("version" = Option<u32>, Query, description = "Which version of it; the latest, unless it is sent."),

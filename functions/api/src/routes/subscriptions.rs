@@ -140,7 +140,7 @@ pub(crate) struct NewSubscription {
 
 /// Subscribe a tenant to a plan
 #[utoipa::path(
-    post, path = "/v1/subscriptions", tag = "Subscriptions", security(("platformKey" = [])),
+    post, path = "/v1/subscriptions", operation_id = "createSubscription", tag = "Subscriptions", security(("platformKey" = [])),
     params(("tenant" = String, Query, description = "Id or slug of who pays.")),
     request_body = NewSubscription,
     responses((status = 201, body = Subscription, description = "The subscription."), WriteRefusals)
@@ -207,7 +207,7 @@ fn starts_on(message: &str) -> Violation {
 
 /// List subscriptions
 #[utoipa::path(
-    get, path = "/v1/subscriptions", tag = "Subscriptions", security(("tenantKey" = []), ("platformKey" = [])),
+    get, path = "/v1/subscriptions", operation_id = "listSubscriptions", tag = "Subscriptions", security(("tenantKey" = []), ("platformKey" = [])),
     params(("tenant" = Option<String>, Query, description = "Id or slug; the platform must send it."), PageParameters),
     responses((status = 200, body = List<Subscription>, description = "A page of them."), ReadRefusals)
 )]
@@ -222,7 +222,7 @@ pub(crate) async fn list(
 
 /// Get a subscription
 #[utoipa::path(
-    get, path = "/v1/subscriptions/{id}", tag = "Subscriptions", security(("tenantKey" = []), ("platformKey" = [])),
+    get, path = "/v1/subscriptions/{id}", operation_id = "getSubscription", tag = "Subscriptions", security(("tenantKey" = []), ("platformKey" = [])),
     params(
         ("id" = String, Path, description = "Which subscription."),
         ("tenant" = Option<String>, Query, description = "Id or slug; the platform must send it."),

@@ -107,7 +107,7 @@ pub(crate) struct TenantChange {
 
 /// Create a tenant
 #[utoipa::path(
-    post, path = "/v1/tenants", tag = "Tenants", security(("platformKey" = [])),
+    post, path = "/v1/tenants", operation_id = "createTenant", tag = "Tenants", security(("platformKey" = [])),
     request_body = NewTenant,
     responses((status = 201, body = Tenant, description = "The tenant."), WriteRefusals)
 )]
@@ -150,7 +150,7 @@ fn time_zone(name: &str) -> Result<TimeZone, Violation> {
 
 /// List tenants, oldest first
 #[utoipa::path(
-    get, path = "/v1/tenants", tag = "Tenants", security(("platformKey" = [])), params(PageParameters),
+    get, path = "/v1/tenants", operation_id = "listTenants", tag = "Tenants", security(("platformKey" = [])), params(PageParameters),
     responses((status = 200, body = List<Tenant>, description = "A page of them."), ReadRefusals)
 )]
 pub(crate) async fn list(
@@ -166,7 +166,7 @@ pub(crate) async fn list(
 ///
 /// A tenant's key may read its own.
 #[utoipa::path(
-    get, path = "/v1/tenants/{tenant}", tag = "Tenants", security(("platformKey" = []), ("tenantKey" = [])),
+    get, path = "/v1/tenants/{tenant}", operation_id = "getTenant", tag = "Tenants", security(("platformKey" = []), ("tenantKey" = [])),
     params(("tenant" = String, Path, description = "Id or slug.")),
     responses((status = 200, body = Tenant, description = "The tenant."), ReadRefusals)
 )]
@@ -183,7 +183,7 @@ pub(crate) async fn get(
 ///
 /// Slug and time zone never change: invoice numbers and counted hours go by them.
 #[utoipa::path(
-    patch, path = "/v1/tenants/{tenant}", tag = "Tenants", security(("platformKey" = [])),
+    patch, path = "/v1/tenants/{tenant}", operation_id = "changeTenant", tag = "Tenants", security(("platformKey" = [])),
     params(("tenant" = String, Path, description = "Id or slug.")),
     request_body = TenantChange,
     responses((status = 200, body = Tenant, description = "The tenant as it is now."), WriteRefusals)

@@ -97,7 +97,7 @@ struct Query {
 
 /// Read usage
 #[utoipa::path(
-    get, path = "/v1/usage", tag = "Usage", security(("tenantKey" = []), ("platformKey" = [])),
+    get, path = "/v1/usage", operation_id = "readUsage", tag = "Usage", security(("tenantKey" = []), ("platformKey" = [])),
     params(UsageParameters),
     responses((status = 200, body = Usage, description = "What it adds up to."), ReadRefusals)
 )]

@@ -81,7 +81,7 @@ pub(crate) struct NewEndpoint {
 
 /// Create a webhook endpoint
 #[utoipa::path(
-    post, path = "/v1/webhooks/endpoints", tag = "Webhooks", security(("tenantKey" = []), ("platformKey" = [])),
+    post, path = "/v1/webhooks/endpoints", operation_id = "createEndpoint", tag = "Webhooks", security(("tenantKey" = []), ("platformKey" = [])),
     params(("tenant" = Option<String>, Query, description = "Id or slug; the platform must send it.")),
     request_body = NewEndpoint,
     responses((status = 201, body = EndpointCreated, description = "The endpoint and its secret, once."), WriteRefusals)
@@ -165,7 +165,7 @@ fn check_url(text: &str, allow_private_addresses: bool) -> Result<(), Violation>
 
 /// List webhook endpoints
 #[utoipa::path(
-    get, path = "/v1/webhooks/endpoints", tag = "Webhooks", security(("tenantKey" = []), ("platformKey" = [])),
+    get, path = "/v1/webhooks/endpoints", operation_id = "listEndpoints", tag = "Webhooks", security(("tenantKey" = []), ("platformKey" = [])),
     params(("tenant" = Option<String>, Query, description = "Id or slug; the platform must send it.")),
     responses((status = 200, body = List<Endpoint>, description = "All of them, without secrets."), ReadRefusals)
 )]
@@ -181,7 +181,7 @@ pub(crate) async fn list_endpoints(
 ///
 /// What is on its way to it is not attempted again.
 #[utoipa::path(
-    delete, path = "/v1/webhooks/endpoints/{id}", tag = "Webhooks",
+    delete, path = "/v1/webhooks/endpoints/{id}", operation_id = "deleteEndpoint", tag = "Webhooks",
     security(("tenantKey" = []), ("platformKey" = [])),
     params(
         ("id" = String, Path, description = "Which endpoint."),
@@ -301,7 +301,7 @@ impl From<store::Attempt> for Receipt {
 
 /// List webhook deliveries, newest first
 #[utoipa::path(
-    get, path = "/v1/webhooks/deliveries", tag = "Webhooks", security(("tenantKey" = []), ("platformKey" = [])),
+    get, path = "/v1/webhooks/deliveries", operation_id = "listDeliveries", tag = "Webhooks", security(("tenantKey" = []), ("platformKey" = [])),
     params(("tenant" = Option<String>, Query, description = "Id or slug; the platform must send it."), PageParameters),
     responses((status = 200, body = List<Delivery>, description = "A page of them."), ReadRefusals)
 )]
@@ -316,7 +316,7 @@ pub(crate) async fn list_deliveries(
 
 /// Get a webhook delivery with its receipts
 #[utoipa::path(
-    get, path = "/v1/webhooks/deliveries/{id}", tag = "Webhooks", security(("tenantKey" = []), ("platformKey" = [])),
+    get, path = "/v1/webhooks/deliveries/{id}", operation_id = "getDelivery", tag = "Webhooks", security(("tenantKey" = []), ("platformKey" = [])),
     params(
         ("id" = String, Path, description = "Which delivery."),
         ("tenant" = Option<String>, Query, description = "Id or slug; the platform must send it."),

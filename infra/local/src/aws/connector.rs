@@ -58,11 +58,13 @@ struct Performed {
     answer: Answer,
     /// The caller would rather wait this long than take this empty answer.
     wait: Option<Duration>,
+    /// What SQS bills, once the answer is given.
+    queued_bytes: Option<usize>,
 }
 
 impl From<Answer> for Performed {
     fn from(answer: Answer) -> Self {
-        Self { answer, wait: None }
+        Self { answer, wait: None, queued_bytes: None }
     }
 }
 
@@ -121,10 +123,15 @@ impl Connector {
             let mut arrival = pin!(self.shared.arrivals.notified());
             // Listening before looking: what arrives in between is not missed.
             arrival.as_mut().enable();
-            let Performed { answer, wait } = self.perform(request, service, operation, fault);
+            let Performed { answer, wait, queued_bytes } = self.perform(request, service, operation, fault);
             let left = wait.and_then(|wait| wait.checked_sub(started.elapsed())).filter(|left| !left.is_zero());
             // Under a clock that stands still the end of the wait never comes: it is answered at once.
-            let Some(left) = left.filter(|_| !matches!(self.shared.clock, Clock::Fixed(_))) else { return answer };
+            let Some(left) = left.filter(|_| !matches!(self.shared.clock, Clock::Fixed(_))) else {
+                if let Some(bytes) = queued_bytes {
+                    self.shared.meter.queued(bytes);
+                }
+                return answer;
+            };
             // Whichever comes first, the next look tells what there is.
             let _ = tokio::time::timeout(left.min(RECHECK), arrival).await;
         }
@@ -177,10 +184,7 @@ impl Connector {
         if arrived {
             shared.arrivals.notify_waiters();
         }
-        if outcome.wait.is_none() {
-            sqs::bill(&shared.meter, &outcome);
-        }
-        Performed { answer: outcome.answer, wait: outcome.wait }
+        Performed { answer: outcome.answer, wait: outcome.wait, queued_bytes: outcome.billed_bytes }
     }
 }
 

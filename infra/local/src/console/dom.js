@@ -176,17 +176,19 @@ export function showProblem(error) {
   if (error.name === "AbortError") return;
   const problem = error instanceof Problem ? error : { code: "console", message: error.message, errors: [] };
   if (!(error instanceof Problem)) console.error(error);
+  // The detail of a refusal with one error often says just that error.
+  const errors = problem.errors.filter(({ message }) => !message || !problem.message.includes(message));
   const toast = h(
     "div",
     { class: "toast bad", role: "alert" },
     h("button", { type: "button", class: "toast-close", "aria-label": "Dismiss", onclick: () => toast.remove() }, "×"),
     h("p", { class: "toast-code" }, h("code", {}, problem.code)),
     h("p", {}, problem.message),
-    problem.errors.length > 0 &&
+    errors.length > 0 &&
       h(
         "ul",
         {},
-        problem.errors.map(({ pointer, code, message }) =>
+        errors.map(({ pointer, code, message }) =>
           h("li", {}, pointer && h("code", {}, pointer), pointer && " ", message ?? code),
         ),
       ),

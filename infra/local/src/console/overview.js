@@ -85,10 +85,10 @@ function subscribeForm({ api, tenant, reload }, plans, today) {
     ),
     field("From", h("input", { name: "startsOn", type: "date", value: today, required: true })),
     field(
-      "Periods start",
+      "Periods begin",
       select("anchor", [
-        ["calendar", "on calendar months, quarters, …"],
-        ["anniversary", "on the day of the start"],
+        ["calendar", "By the calendar"],
+        ["anniversary", "On the day of the start"],
       ]),
     ),
     h("button", { type: "submit", class: "button" }, "Subscribe"),

@@ -220,7 +220,7 @@ impl<'a> Resolver<'a> {
                     substituted.push_str(&own.ok_or_else(|| wrong("a text is wanted"))?);
                 }
                 (None, None, Some((resource, attribute))) => {
-                    substituted.push_str(&self.attribute(resource, attribute)?)
+                    substituted.push_str(&self.attribute(resource, attribute)?);
                 }
                 (None, None, None) => substituted.push_str(&self.referred(name)?),
             }

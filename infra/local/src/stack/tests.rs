@@ -2,6 +2,7 @@
 
 use super::{EventSource, Schedule, Stack, StackError};
 use crate::aws::{EmbeddedAws, Storage};
+use aws_sdk_dynamodb::types::KeySchemaElement;
 use aws_sdk_sns::types::MessageAttributeValue;
 use cloud::Clock;
 use std::collections::BTreeMap;
@@ -68,7 +69,7 @@ async fn the_real_template_makes_the_tables_and_the_bucket() {
     for variable in TABLES {
         let name = &stack.environment[variable];
         let table = dynamo.describe_table().table_name(name).send().await.unwrap().table.unwrap();
-        let keys: Vec<&str> = table.key_schema().iter().map(|key| key.attribute_name()).collect();
+        let keys: Vec<&str> = table.key_schema().iter().map(KeySchemaElement::attribute_name).collect();
         assert_eq!(keys, ["pk", "sk"], "{name}");
     }
     let due = dynamo.describe_table().table_name(&stack.environment["SUBSCRIPTIONS_TABLE"]).send().await.unwrap();

@@ -82,11 +82,12 @@ pub(crate) struct Price {
 
 /// How a quantity becomes money.
 #[derive(Debug, Serialize, ToSchema)]
-#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(tag = "type", rename_all = "camelCase")]
 pub(crate) enum PriceModel {
     /// Quantity × unit price.
     PerUnit {
         /// Major units of the currency for one unit.
+        #[serde(rename = "unitPrice")]
         #[schema(example = "0.0004")]
         unit_price: String,
     },
@@ -108,7 +109,7 @@ pub(crate) struct Tier {
     #[schema(example = "0.02")]
     unit_price: String,
     /// Charged once when the tier is entered, in major units.
-    #[schema(example = "0")]
+    #[schema(required = false, default = "0", example = "0")]
     flat_fee: String,
 }
 

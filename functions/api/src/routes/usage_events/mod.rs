@@ -16,7 +16,7 @@ use crate::{
     auth::{AnyTenantScope, Caller},
     body,
     correlation::Correlation,
-    openapi::WriteRefusals,
+    openapi::EventRefusals,
     problem::{Problem, RETRY_AFTER_SECONDS},
     state::{Api, KnownTenant, MeterIndex},
 };
@@ -87,25 +87,26 @@ pub(crate) struct EventsBody {
 
 /// A usage event in the short form.
 #[derive(ToSchema)]
-#[schema(as = NewUsageEvent)]
+#[schema(as = NewUsageEvent, example = json!({
+    "id": "req-7f3a", "source": "edge-7", "type": "request.served", "time": "2026-06-01T00:00:00Z", "subject": "acme",
+    "data": {"bytes": 203_023, "region": "eu"},
+}))]
 #[expect(dead_code, reason = "documents what parse reads")]
 pub(crate) struct EventBody {
     /// Unique within its source and hour; sending it again with the same time counts once.
-    #[schema(example = "req-7f3a")]
     id: String,
     /// The system that reports.
-    #[schema(default = "api", example = "edge-7")]
+    #[schema(default = "api")]
     source: Option<String>,
     /// What happened; meters pick events by it.
-    #[schema(rename = "type", example = "request.served")]
+    #[schema(rename = "type")]
     event_type: String,
     /// When it happened: the time inside a `UUIDv7` id, or else the arrival, unless it is sent.
     time: Option<Timestamp>,
     /// Whose usage it is, by id or slug; a tenant's key need not send it.
-    #[schema(example = "acme")]
     subject: Option<String>,
     /// What meters read. A quantity may be a number or, to keep every digit, a string.
-    #[schema(value_type = Object, example = json!({"bytes": 203023, "region": "eu"}))]
+    #[schema(value_type = Object)]
     data: serde_json::Value,
 }
 
@@ -118,14 +119,14 @@ pub(crate) struct EventBody {
 /// 202 says what became of each event. 503 has the same body where some events are `retry`: send those again, or
 /// simply all.
 #[utoipa::path(
-    post, path = "/v1/usage/events", tag = "Usage", security(("tenantKey" = []), ("platformKey" = [])),
+    post, path = "/v1/usage/events", operation_id = "sendUsageEvents", tag = "Usage", security(("tenantKey" = []), ("platformKey" = [])),
     params(("tenant" = Option<String>, Query, description = "Id or slug of whose usage it is; for the platform.")),
     request_body(content(
         (EventsBody = "application/json"),
         (Object = "application/cloudevents+json"),
         (Vec<Object> = "application/cloudevents-batch+json"),
     )),
-    responses((status = 202, body = EventResults<'_>, description = "What became of each event."), WriteRefusals)
+    responses((status = 202, body = EventResults<'_>, description = "What became of each event."), EventRefusals)
 )]
 pub(crate) async fn send(
     State(api): State<Api>,

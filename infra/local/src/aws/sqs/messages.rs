@@ -9,7 +9,6 @@ use super::queues::Outgoing;
 use super::settings::MESSAGE_BYTES_MAX;
 use super::{Context, Done, admin, queue_name};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -74,6 +73,29 @@ struct Receive {
     message_system_attribute_names: Vec<String>,
     #[serde(default)]
     message_attribute_names: Vec<String>,
+}
+
+/// The answer to a `ReceiveMessage`.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Received<'a> {
+    messages: Vec<Shown<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Shown<'a> {
+    message_id: &'a str,
+    receipt_handle: String,
+    #[serde(rename = "MD5OfBody")]
+    body_digest: String,
+    body: &'a str,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    attributes: BTreeMap<&'static str, String>,
+    #[serde(rename = "MD5OfMessageAttributes", skip_serializing_if = "Option::is_none")]
+    attributes_digest: Option<String>,
+    #[serde(skip_serializing_if = "Attributes::is_empty")]
+    message_attributes: Attributes,
 }
 
 /// One hand-out: a whole `DeleteMessage` or `ChangeMessageVisibility`, or an entry of a batch of them.
@@ -167,9 +189,8 @@ impl Context<'_> {
             receives_max: None,
         };
         let messages = self.hand_out(&name, wanted)?;
-        let mut done = Done::with(&json!({
-            "Messages": messages.iter().map(|message| shown(&name, message, &request)).collect::<Vec<_>>()
-        }))?;
+        let shown = messages.iter().map(|message| shown(&name, message, &request)).collect();
+        let mut done = Done::with(&Received { messages: shown })?;
         done.billed_bytes = messages.iter().map(Message::bytes).sum();
         done.wait = u64::try_from(wait_seconds)
             .ok()
@@ -298,31 +319,22 @@ fn is_allowed(character: char) -> bool {
 }
 
 /// A message as `ReceiveMessage` shows it to this caller.
-fn shown(queue: &str, message: &Message, request: &Receive) -> Value {
-    let mut shown = Map::new();
-    shown.insert("MessageId".to_owned(), message.id.clone().into());
-    shown.insert("ReceiptHandle".to_owned(), Receipt::write(queue, message).into());
-    shown.insert("MD5OfBody".to_owned(), message::body_digest(&message.body).into());
-    shown.insert("Body".to_owned(), message.body.clone().into());
-    let system = system_attributes(message, request);
-    if !system.is_empty() {
-        shown.insert("Attributes".to_owned(), json!(system));
-    }
+fn shown<'a>(queue: &str, message: &'a Message, request: &Receive) -> Shown<'a> {
     let asked = |name: &str| request.message_attribute_names.iter().any(|pattern| matches_name(pattern, name));
-    let attributes: Attributes = message
-        .attributes
-        .iter()
-        .filter(|(name, _)| asked(name))
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect();
-    if let Some(digest) = message::attributes_digest(&attributes) {
-        shown.insert("MD5OfMessageAttributes".to_owned(), digest.into());
-        shown.insert("MessageAttributes".to_owned(), json!(attributes));
+    let attributes = message.attributes.iter().filter(|(name, _)| asked(name));
+    let message_attributes: Attributes = attributes.map(|(name, value)| (name.clone(), value.clone())).collect();
+    Shown {
+        message_id: &message.id,
+        receipt_handle: Receipt::write(queue, message),
+        body_digest: message::body_digest(&message.body),
+        body: &message.body,
+        attributes: system_attributes(message, request),
+        attributes_digest: message::attributes_digest(&message_attributes),
+        message_attributes,
     }
-    Value::Object(shown)
 }
 
-fn system_attributes<'a>(message: &Message, request: &Receive) -> BTreeMap<&'a str, String> {
+fn system_attributes(message: &Message, request: &Receive) -> BTreeMap<&'static str, String> {
     let mut attributes = BTreeMap::from([
         ("SenderId", SENDER.to_owned()),
         ("SentTimestamp", message.sent_ms.to_string()),

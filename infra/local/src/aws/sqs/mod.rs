@@ -16,7 +16,6 @@ mod settings;
 
 use super::faults::Fault;
 use super::messaging::Messaging;
-use super::meter::Meter;
 use super::wire::Answer;
 use error::{Code, Refusal};
 use serde::Serialize;
@@ -34,8 +33,8 @@ pub(super) struct Outcome {
     pub(super) answer: Answer,
     /// The caller would rather wait this long than take this empty answer.
     pub(super) wait: Option<Duration>,
-    /// Bytes that are billed.
-    pub(super) billed_bytes: usize,
+    /// Bytes that are billed; `None` if the request was refused.
+    pub(super) billed_bytes: Option<usize>,
 }
 
 /// What an operation works with.
@@ -63,14 +62,11 @@ pub(super) fn perform(
 ) -> Outcome {
     let mut context = Context { messaging, body, now_ms, fault };
     match context.perform(operation) {
-        Ok(Done { body, wait, billed_bytes }) => Outcome { answer: Answer::json(200, body), wait, billed_bytes },
-        Err(refusal) => Outcome { answer: refusal.answer(), wait: None, billed_bytes: 0 },
+        Ok(Done { body, wait, billed_bytes }) => {
+            Outcome { answer: Answer::json(200, body), wait, billed_bytes: Some(billed_bytes) }
+        }
+        Err(refusal) => Outcome { answer: refusal.answer(), wait: None, billed_bytes: None },
     }
-}
-
-/// Counts what a request costs.
-pub(super) fn bill(meter: &Meter, outcome: &Outcome) {
-    meter.queued(outcome.billed_bytes);
 }
 
 /// How SQS throttles.

@@ -97,7 +97,17 @@ async fn a_message_that_cannot_be_delivered_goes_to_the_dead_letters_of_its_subs
     let request = request.attributes("RawMessageDelivery", "true");
     let policy = format!(r#"{{"deadLetterTargetArn":"{}"}}"#, arn("dead"));
     request.attributes("RedrivePolicy", policy).send().await.unwrap();
+    // A queue takes ten attributes, a topic more.
+    for (message, attributes) in [("ten", 10), ("eleven", 11)] {
+        let mut request = sns.publish().topic_arn(&topic).message(message);
+        for number in 0..attributes {
+            let attribute = MessageAttributeValue::builder().data_type("String").string_value("x").build().unwrap();
+            request = request.message_attributes(format!("a{number}"), attribute);
+        }
+        request.send().await.unwrap();
+    }
+    assert_eq!(bodies(&receive(&sqs, &url).await), ["ten"]);
     sqs.delete_queue().queue_url(&url).send().await.unwrap();
-    sns.publish().topic_arn(&topic).message("lost").send().await.unwrap();
-    assert_eq!(bodies(&receive(&sqs, &dead).await), ["lost"]);
+    sns.publish().topic_arn(&topic).message("no queue").send().await.unwrap();
+    assert_eq!(bodies(&receive(&sqs, &dead).await), ["eleven", "no queue"]);
 }

@@ -82,11 +82,12 @@ async fn sns_and_sqs_count_chunks_of_64_kib() {
     let handle = received[0].receipt_handle().unwrap();
     sqs.delete_message().queue_url(&url).receipt_handle(handle).send().await.unwrap();
     receive(&sqs, &url).await;
+    sqs.receive_message().queue_url(&url).wait_time_seconds(20).send().await.unwrap();
     let totals = aws.meter().snapshot();
     assert_eq!(totals.sns_chunks, 2);
-    // Sent 4, received 4, deleted 1, and an empty receive 1.
-    assert_eq!(totals.sqs_chunks, 10);
-    assert_eq!(totals.requests_of(Service::Sqs, "ReceiveMessage"), 2);
+    // Sent 4, received 4, deleted 1, and two empty receives, one of which would have waited.
+    assert_eq!(totals.sqs_chunks, 11);
+    assert_eq!(totals.requests_of(Service::Sqs, "ReceiveMessage"), 3);
 }
 
 #[tokio::test]

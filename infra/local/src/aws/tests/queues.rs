@@ -147,3 +147,36 @@ async fn under_a_clock_that_stands_a_waiting_receive_is_answered_at_once() {
     sqs.receive_message().queue_url(&url).wait_time_seconds(20).send().await.unwrap();
     assert!(started.elapsed() < Duration::from_secs(10));
 }
+
+/// Receives and deletes until nothing is left.
+async fn consume(sqs: aws_sdk_sqs::Client, url: String) -> Vec<String> {
+    let mut consumed = Vec::new();
+    loop {
+        let messages = receive(&sqs, &url).await;
+        if messages.is_empty() {
+            return consumed;
+        }
+        for message in messages {
+            let request = sqs.delete_message().queue_url(&url).receipt_handle(message.receipt_handle().unwrap());
+            request.send().await.unwrap();
+            consumed.extend(message.body);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn consumers_at_once_share_a_queue_without_loss_or_double() {
+    let aws = at_noon();
+    let sqs = aws_sdk_sqs::Client::new(&aws.sdk_config());
+    let url = queue(&sqs, "q", &[("VisibilityTimeout", "600")]).await;
+    for number in 0..200 {
+        send(&sqs, &url, &number.to_string()).await;
+    }
+    let consumers: Vec<_> = (0..4).map(|_| tokio::spawn(consume(sqs.clone(), url.clone()))).collect();
+    let mut consumed = Vec::new();
+    for consumer in consumers {
+        consumed.extend(consumer.await.unwrap());
+    }
+    consumed.sort_by_key(|number| number.parse::<u32>().unwrap());
+    assert_eq!(consumed, (0..200).map(|number| number.to_string()).collect::<Vec<_>>());
+}

@@ -69,14 +69,15 @@ async fn queues_topics_and_what_is_in_them_survive() {
     for value in ["a", "b"] {
         sns.publish().topic_arn(topic).message(value).message_attributes("type", kind(value)).send().await.unwrap();
     }
+    send(&sqs, &url, "late").await;
     super::turn(&aws, 90);
     let received = receive(&sqs, &url).await;
-    assert_eq!(bodies(&received), ["held", "delayed", "a"]);
+    assert_eq!(bodies(&received), ["held", "delayed", "a", "late"]);
     let ids: BTreeSet<_> = received.iter().map(|message| message.message_id()).collect();
-    assert_eq!(ids.len(), 3, "an id is not given twice over a restart");
+    assert_eq!(ids.len(), 4, "an id is not given twice over a restart");
     // The receipt from before the restart is stale now, because the message was handed out again since.
     sqs.delete_message().queue_url(&url).receipt_handle(handle).send().await.unwrap();
-    assert_eq!(aws.queue_depths()[0].in_flight, 3);
+    assert_eq!(aws.queue_depths()[0].in_flight, 4);
 }
 
 #[tokio::test]
@@ -100,6 +101,36 @@ async fn tables_and_objects_survive() {
     let object = aws.object("b", "k").unwrap();
     assert_eq!(object.body.as_ref(), b"body");
     assert_eq!(object.metadata().collect::<Vec<_>>(), [("digest", "abc")]);
+}
+
+#[tokio::test]
+async fn a_killed_program_loses_nothing_that_it_answered() {
+    let (folder, killed, clock) = (Folder::new(), Folder::new(), Clock::fixed(noon()));
+    let aws = folder.open(&clock);
+    let config = aws.sdk_config();
+    let (dynamo, sqs) = (aws_sdk_dynamodb::Client::new(&config), aws_sdk_sqs::Client::new(&config));
+    let text = |value: &str| AttributeValue::S(value.to_owned());
+    table(&dynamo, "items").await;
+    dynamo.put_item().table_name("items").item("pk", text("a")).item("sk", text("1")).send().await.unwrap();
+    let url = queue(&sqs, "q", &[]).await;
+    send(&sqs, &url, "answered").await;
+    let s3 = aws_sdk_s3::Client::new(&config);
+    s3.create_bucket().bucket("b").send().await.unwrap();
+    s3.put_object().bucket("b").key("k").body(ByteStream::from_static(b"body")).send().await.unwrap();
+
+    // The files as they are while it runs are what a kill leaves behind.
+    std::fs::create_dir_all(&killed.0).unwrap();
+    for file in std::fs::read_dir(&folder.0).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), killed.0.join(file.file_name())).unwrap();
+    }
+    let aws = killed.open(&clock);
+    let config = aws.sdk_config();
+    let dynamo = aws_sdk_dynamodb::Client::new(&config);
+    let read = dynamo.get_item().table_name("items").key("pk", text("a")).key("sk", text("1")).send().await.unwrap();
+    assert!(read.item.is_some());
+    assert_eq!(bodies(&receive(&aws_sdk_sqs::Client::new(&config), &url).await), ["answered"]);
+    assert_eq!(aws.object("b", "k").unwrap().body.as_ref(), b"body");
 }
 
 #[test]
