@@ -33,14 +33,21 @@ pub struct Request {
     pub bytes: u64,
 }
 
-/// Reads the log at `path`: requests in the order of lines, `None` for a line of another format.
+/// The log that comes with the repository.
+const SAMPLE: &[u8] = include_bytes!("../../../../tests/data/access.log.gz");
+
+/// Reads the log at `path`, or the sample: requests in the order of lines, `None` for a line of another format.
 ///
 /// # Errors
 /// If the file cannot be opened or read.
-pub fn read(path: &Path) -> Result<impl Iterator<Item = Result<Option<Request>, Error>>, Error> {
-    let mut file = BufReader::new(File::open(path)?);
-    let gzip = file.fill_buf()?.starts_with(&GZIP_MAGIC);
-    let text: Box<dyn Read + Send> = if gzip { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
+pub fn read(path: Option<&Path>) -> Result<impl Iterator<Item = Result<Option<Request>, Error>>, Error> {
+    let source: Box<dyn Read + Send> = match path {
+        Some(path) => Box::new(File::open(path)?),
+        None => Box::new(SAMPLE),
+    };
+    let mut bytes = BufReader::new(source);
+    let gzip = bytes.fill_buf()?.starts_with(&GZIP_MAGIC);
+    let text: Box<dyn Read + Send> = if gzip { Box::new(MultiGzDecoder::new(bytes)) } else { Box::new(bytes) };
     let mut lines = BufReader::new(text);
     let mut number = 0;
     Ok(std::iter::from_fn(move || {

@@ -8,6 +8,7 @@ pub mod expect;
 pub mod log;
 mod receiver;
 mod setup;
+mod spend;
 mod table;
 
 pub use client::{Api, ClientError};
@@ -30,8 +31,6 @@ use tokio::net::TcpListener;
 
 /// Events of one request, the most that the API takes.
 const EVENTS_A_REQUEST: usize = 1_000;
-/// The log that comes with the repository.
-const SAMPLE_LOG: &[u8] = include_bytes!("../../../../tests/data/access.log.gz");
 /// The demo's own platform key; its platform lives in memory for as long as it runs.
 const PLATFORM_KEY: &str = "ml_live_demo";
 
@@ -86,26 +85,31 @@ pub enum DemoError {
 /// # Errors
 /// If anything at all is not as it should be.
 pub async fn run(demo: &Demo) -> Result<(), DemoError> {
-    let path = log_file(demo)?;
-    let file = |source| DemoError::File { what: format!("{} cannot be read", path.display()), source };
-    let expected = expect::count(log::read(&path).map_err(file)?).map_err(file)?.ok_or(DemoError::Log)?;
+    let path = demo.log.as_deref();
+    let expected = expect::count(log::read(path).map_err(unreadable)?).map_err(unreadable)?.ok_or(DemoError::Log)?;
     if demo.log.is_none() {
         check_sample(&expected)?;
     }
     if expected.skipped > 0 {
-        eprintln!("{} lines of the log are no requests and were left out", expected.skipped);
+        eprintln!("Lines of the log that are no requests, left out: {}", expected.skipped);
     }
     let server = start(&expected).await?;
     let base_url = format!("http://{}", server.address);
     let receiver = Receiver::start().await.map_err(|source| listen_failed("webhook receiver", source))?;
     let platform = Api::new(&base_url, PLATFORM_KEY)?;
     let tenants = setup::set_up(&platform, &receiver, &expected).await?;
-    send(&tenants, &path, &expected).await?;
+    server.platform.aws().meter().reset();
+    send(&tenants, path, &expected).await?;
     server::quiet(&server.platform).await?;
+    let spent = server.platform.aws().meter().snapshot();
     let rows_of_usage = usage(&tenants, &expected).await?;
     close(&server, &expected).await?;
     let rows = invoices(&tenants, &receiver, rows_of_usage, &demo.out).await?;
-    report(demo, &rows, &expected, &receiver)
+    report(demo, &rows, &expected, &receiver)?;
+    if !demo.json {
+        println!("\n{}", spend::render(&spent, rows.iter().map(|row| row.requests).sum()));
+    }
+    Ok(())
 }
 
 fn report(demo: &Demo, rows: &[Row], expected: &Expected, receiver: &Receiver) -> Result<(), DemoError> {
@@ -122,16 +126,8 @@ fn report(demo: &Demo, rows: &[Row], expected: &Expected, receiver: &Receiver) -
     if differences.is_empty() { Ok(()) } else { Err(DemoError::Wrong(differences)) }
 }
 
-/// The log to read: the user's, or the sample, unpacked beside the PDFs' folder for as long as the demo runs.
-fn log_file(demo: &Demo) -> Result<PathBuf, DemoError> {
-    if let Some(path) = &demo.log {
-        return Ok(path.clone());
-    }
-    let failed = |source| DemoError::File { what: format!("{} cannot be written", demo.out.display()), source };
-    std::fs::create_dir_all(&demo.out).map_err(failed)?;
-    let path = demo.out.join("access.log.gz");
-    std::fs::write(&path, SAMPLE_LOG).map_err(failed)?;
-    Ok(path)
+fn unreadable(source: std::io::Error) -> DemoError {
+    DemoError::File { what: "the log cannot be read".to_owned(), source }
 }
 
 /// The sample's figures are known from elsewhere: the demo's own counting is checked against them first.
@@ -168,15 +164,14 @@ fn listen_failed(what: &str, source: std::io::Error) -> DemoError {
 }
 
 /// Sends every request of the log as a usage event of its tenant.
-async fn send(tenants: &[setup::Tenant], path: &Path, expected: &Expected) -> Result<(), DemoError> {
-    let file = |source| DemoError::File { what: format!("{} cannot be read", path.display()), source };
+async fn send(tenants: &[setup::Tenant], path: Option<&Path>, expected: &Expected) -> Result<(), DemoError> {
     let progress = ProgressBar::new(expected.figures.iter().map(|figures| figures.requests).sum());
     let style = ProgressStyle::with_template("{msg} {bar:40} {human_pos}/{human_len} events, {per_sec}");
     progress.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     progress.set_message("sending");
     let mut waiting: Vec<Vec<Value>> = vec![Vec::new(); TENANTS.len()];
-    for request in log::read(path).map_err(file)? {
-        let Some(request) = request.map_err(file)? else { continue };
+    for request in log::read(path).map_err(unreadable)? {
+        let Some(request) = request.map_err(unreadable)? else { continue };
         let events = &mut waiting[request.tenant];
         events.push(json!({
             "id": request.line.to_string(),
