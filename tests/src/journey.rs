@@ -3,6 +3,8 @@
 //! It bills the month before the current one, so that the period has closed whatever time it is, and nobody needs to
 //! turn a clock that cannot be turned.
 
+#![expect(clippy::unwrap_used, reason = "a journey fails by panicking, like any test")]
+
 use jiff::{ToSpan, Zoned, civil::Date, tz::TimeZone};
 use meterline::demo::{Api, Receiver};
 use serde_json::{Value, json};

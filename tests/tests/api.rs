@@ -3,6 +3,8 @@
 //! One folder, one area a file: who may do what, what is refused, what a repeat gets, how lists are paged, and what
 //! becomes of usage events. The tables of routes are held against the OpenAPI document, so that no route is forgotten.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of tests may panic like the tests themselves")]
+
 #[path = "api/harness.rs"]
 mod harness;
 

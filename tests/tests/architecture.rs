@@ -146,8 +146,12 @@ fn starts_function(line: &str) -> bool {
     })
 }
 
-/// The code is formatted: a function ends at the first brace of its own indentation.
+/// The code is formatted: a function ends at the first brace of its own indentation; a declaration has no body.
 fn function_length(lines: &[&str]) -> usize {
+    let opening = lines.iter().position(|line| line.ends_with(['{', ';', '}']));
+    if opening.is_none_or(|at| !lines[at].ends_with('{')) {
+        return 1;
+    }
     let indentation = lines[0].len() - lines[0].trim_start().len();
     let end = format!("{}}}", " ".repeat(indentation));
     lines.iter().position(|line| *line == end).map_or(1, |last| last + 1)

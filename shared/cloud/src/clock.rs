@@ -29,9 +29,14 @@ impl Clock {
         Self::Fixed(Arc::new(Mutex::new(now)))
     }
 
-    /// The current instant.
+    /// The current instant, in whole milliseconds: finer ones only make answers and items longer.
     #[must_use]
     pub fn now(&self) -> Timestamp {
+        let now = self.exact_now();
+        Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+    }
+
+    fn exact_now(&self) -> Timestamp {
         match self {
             Self::System => Timestamp::now(),
             Self::Turnable(offset) => {

@@ -14,7 +14,8 @@ async fn a_route_has_its_methods_and_its_content_type() {
     let api = Api::open().await;
     let key = Some(PLATFORM_KEY);
     let large = format!(r#"{{"slug":"{}"}}"#, "x".repeat(1024 * 1024));
-    let rows: [(&str, &str, Option<&str>, &[(&str, &str)], &str, (u16, &str)); 12] = [
+    type Row<'a> = (&'a str, &'a str, Option<&'a str>, &'a [(&'a str, &'a str)], &'a str, (u16, &'a str));
+    let rows: [Row<'_>; 12] = [
         ("GET", "/", None, &[], "", (404, "not_found")),
         ("GET", "/v1", None, &[], "", (404, "not_found")),
         ("GET", "/v1/nothing", key, &[], "", (404, "not_found")),
@@ -60,8 +61,8 @@ async fn check(api: &Api, path: &str, body: &Value, expect: (u16, &str, &str, &s
 /// `base` with the members of `change` in it; a `null` takes one out.
 fn with(base: &Value, change: Value) -> Value {
     let mut body = base.clone();
-    let members = body.as_object_mut().unwrap();
-    for (name, value) in change.as_object().unwrap().clone() {
+    let (Value::Object(members), Value::Object(change)) = (&mut body, change) else { panic!("both are objects") };
+    for (name, value) in change {
         if value.is_null() {
             members.remove(&name)
         } else {

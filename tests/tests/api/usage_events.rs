@@ -127,7 +127,8 @@ async fn a_bad_request_publishes_nothing() {
     let good = json!({"events": [call("1")]}).to_string();
     let many = json!({"events": vec![call("1"); 1_001]}).to_string();
     let large = json!({"events": [call("1")], "x": "y".repeat(1024 * 1024)}).to_string();
-    let rows: [(&str, &str, &str, &str, (u16, &str)); 13] = [
+    type Row<'a> = (&'a str, &'a str, &'a str, &'a str, (u16, &'a str));
+    let rows: [Row<'_>; 13] = [
         (
             PATH,
             &acme,
@@ -190,7 +191,8 @@ async fn cloud_events_come_in_three_ways() {
         ("ce-source", "s"),
         ("ce-type", "call"),
     ];
-    let rows: [(&[(&str, &str)], &str, &[&str]); 3] = [
+    type Row<'a> = (&'a [(&'a str, &'a str)], &'a str, &'a [&'a str]);
+    let rows: [Row<'_>; 3] = [
         (&[("content-type", "application/cloudevents+json")], &one, &["structured=accepted"]),
         (&[("content-type", "application/cloudevents-batch+json")], &batch, &["first=accepted", "second=accepted"]),
         (&binary, r#"{"bytes":1}"#, &["binary=accepted"]),

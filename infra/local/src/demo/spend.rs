@@ -5,7 +5,9 @@ use crate::aws::{Service, Totals};
 
 /// The figures for `events` events, and per million of them, for people.
 pub(super) fn render(totals: &Totals, events: u64) -> String {
-    let of = |service: Service| totals.requests.iter().filter(move |((of, _), _)| *of == service).map(|(_, count)| count).sum();
+    let of = |service: Service| {
+        totals.requests.iter().filter(move |((of, _), _)| *of == service).map(|(_, count)| count).sum()
+    };
     // An idle pump polls its queues here far more often than Lambda does; a receive that finds nothing says nothing.
     let dynamo: u64 = of(Service::DynamoDb);
     let sns: u64 = of(Service::Sns);
