@@ -53,7 +53,6 @@ fn line(description: &str, detail: Option<&str>, figures: [&str; 3], tiers: Vec<
 
 /// An ordinary month of an ordinary customer.
 fn short() -> Document {
-    let period = Some("1 – 31 October 2026");
     Document {
         title: "Invoice".to_owned(),
         status_stamp: None,
@@ -93,27 +92,7 @@ fn short() -> Document {
             unit_price: "Unit price".to_owned(),
             amount: "Amount".to_owned(),
         },
-        lines: vec![
-            line("Scale plan", Some("1 – 30 November 2026, in advance"), ["1", "€499.00", "€499.00"], vec![]),
-            line(
-                "API requests",
-                period,
-                ["12,480,211", "", "€1,347.86"],
-                vec![
-                    tier("First 1,000,000", "1,000,000", "€0.00", "€0.00"),
-                    tier("Next 9,000,000", "9,000,000", "€0.00012", "€1,080.00"),
-                    tier("Above 10,000,000", "2,480,211", "€0.000108", "€267.86"),
-                ],
-            ),
-            line("Data transfer", period, ["842.7 GB", "€0.08", "€67.42"], vec![]),
-            line("Seats", period, ["17", "€20.00", "€340.00"], vec![]),
-            line(
-                "Credit: 13 days of Growth plan not used",
-                Some("Plan change on 18 October 2026, 13 of 31 days of €15.00"),
-                ["", "", "−€6.29"],
-                vec![],
-            ),
-        ],
+        lines: short_lines(),
         totals: vec![
             total("Subtotal", "€2,247.99", false),
             total("VAT 19 % on €2,247.99", "€427.12", false),
@@ -137,6 +116,32 @@ fn short() -> Document {
             created_at: 1_793_491_200,
         },
     }
+}
+
+/// What an ordinary customer is charged for.
+fn short_lines() -> Vec<Line> {
+    let period = Some("1 – 31 October 2026");
+    vec![
+        line("Scale plan", Some("1 – 30 November 2026, in advance"), ["1", "€499.00", "€499.00"], vec![]),
+        line(
+            "API requests",
+            period,
+            ["12,480,211", "", "€1,347.86"],
+            vec![
+                tier("First 1,000,000", "1,000,000", "€0.00", "€0.00"),
+                tier("Next 9,000,000", "9,000,000", "€0.00012", "€1,080.00"),
+                tier("Above 10,000,000", "2,480,211", "€0.000108", "€267.86"),
+            ],
+        ),
+        line("Data transfer", period, ["842.7 GB", "€0.08", "€67.42"], vec![]),
+        line("Seats", period, ["17", "€20.00", "€340.00"], vec![]),
+        line(
+            "Credit: 13 days of Growth plan not used",
+            Some("Plan change on 18 October 2026, 13 of 31 days of €15.00"),
+            ["", "", "−€6.29"],
+            vec![],
+        ),
+    ]
 }
 
 /// Many lines, every third with tiers.
