@@ -215,8 +215,8 @@ async fn fail_each_call(fault: Fault) {
     let line = Line::set_up().await;
     let before = line.platform.aws().faults().calls();
     line.run().await;
-    assert_eq!(line.outcome().await, expected());
     let calls = line.platform.aws().faults().recorded_since(before);
+    assert_eq!(line.outcome().await, expected());
     let hit: Vec<&Call> =
         calls.iter().filter(|call| fault.fits(call.service, call.operation) && !is_poll(call)).collect();
     assert!(hit.len() > 20, "{fault:?} fits {} of {} calls", hit.len(), calls.len());
