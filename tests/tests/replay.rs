@@ -1,6 +1,8 @@
 //! Replay: every AWS call of the whole line fails in turn, before its effect and after it with the answer lost; every
 //! message is delivered twice; and the totals, invoices and receipts are the same in the end.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use axum::{Router, body::Body, http::Request};
 use cloud::{Clock, Metrics, Random};
 use jiff::SignedDuration;

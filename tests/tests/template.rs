@@ -3,6 +3,8 @@
 //!
 //! The rules are read off the translated template, which is what an account would get.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use cloud::Settings;
 use events::{
     BillingPeriodClosedV1, BillingRequestedV1, Event, InvoiceCreatedV1, InvoiceFinalizedV1, InvoiceReadyV1,

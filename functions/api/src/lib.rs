@@ -1,7 +1,7 @@
 //! The HTTP API as one axum router: the same on AWS Lambda, in the local program, and in tests.
 //!
-//! A request passes, from the outside in: its correlation id and log line ([`correlation`]), a guard against panics,
-//! authentication ([`auth`]), the check of its query parameters ([`parameters`]), and idempotency ([`idempotency`]).
+//! A request passes, from the outside in: its correlation id and log line (`correlation`), a guard against panics,
+//! authentication (`auth`), the check of its query parameters (`parameters`), and idempotency (`idempotency`).
 //! The routes below are grouped by who may call them; each handler asks again for the caller that it needs. The
 //! OpenAPI document is made from the same list, so that no route is undocumented.
 

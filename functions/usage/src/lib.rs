@@ -1,7 +1,7 @@
 //! Counts usage events exactly once: `usage.recorded.v1` from the queue becomes hourly counters.
 //!
-//! This file splits a batch by message and bounds how many are worked on; [`plan`] decides, without I/O, what a chunk of
-//! events adds; [`commit`] writes it. Nobody else knows how events are stored once they are counted.
+//! This file splits a batch by message and bounds how many are worked on; `plan` decides, without I/O, what a chunk of
+//! events adds; `commit` writes it. Nobody else knows how events are stored once they are counted.
 
 mod commit;
 mod plan;
