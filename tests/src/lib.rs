@@ -4,4 +4,5 @@
 
 pub mod deployed;
 pub mod journey;
+pub mod local;
 pub mod python;

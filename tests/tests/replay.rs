@@ -3,19 +3,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use axum::{Router, body::Body, http::Request};
-use cloud::{Clock, Metrics, Random};
 use jiff::SignedDuration;
 use meterline::{
-    aws::{Call, Fault, Service, Storage},
+    aws::{Call, Fault, Service},
     demo::Receiver,
-    platform::{Options, Platform},
 };
 use serde_json::{Value, json};
 use std::num::NonZeroU64;
-use tower::ServiceExt;
+use tests::local::Local;
 
-const PLATFORM_KEY: &str = "ml_live_replay";
 /// Tries of a client, and of the schedule.
 const TRIES_MAX: usize = 6;
 /// Longer than every retry and redelivery takes.
@@ -33,57 +29,33 @@ struct Outcome {
 
 /// The line, set up and waiting for its first event.
 struct Line {
-    platform: Platform,
+    local: Local,
     receiver: Receiver,
 }
 
 impl Line {
     async fn set_up() -> Self {
-        let platform = Platform::open(Options {
-            storage: Storage::Memory,
-            clock: Clock::fixed("2026-05-20T12:00:00Z".parse().unwrap()),
-            random: Random::seeded(1),
-            metrics: Metrics::Off,
-            platform_key: PLATFORM_KEY.to_owned(),
-            endpoint: "http://127.0.0.1:3000/downloads".to_owned(),
-            webhook_allow_private_addresses: true,
-        })
-        .await
-        .unwrap();
-        let line = Self { platform, receiver: Receiver::start().await.unwrap() };
-        line.create(
-            "/v1/meters",
-            json!({"slug": "calls", "name": "Calls", "eventType": "call", "aggregation": "count"}),
-        )
-        .await;
-        for (slug, aggregation) in [("bytes", "sum"), ("peak", "max"), ("users", "uniqueCount")] {
-            let path = if slug == "users" { "$.user" } else { "$.bytes" };
-            let meter = json!({
-                "slug": slug, "name": slug, "eventType": "call", "aggregation": aggregation, "valuePath": path,
-            });
-            line.create("/v1/meters", meter).await;
-        }
-        let price = |meter: &str| json!({"key": meter, "name": meter, "meter": meter, "model": {"type": "perUnit", "unitPrice": "0.10"}});
-        let prices = ["calls", "bytes", "peak", "users"].map(price);
-        line.create("/v1/plans", json!({"slug": "pro", "name": "Pro", "currency": "EUR", "prices": prices})).await;
-        line.create("/v1/tenants", json!({"slug": "acme", "name": "Acme"})).await;
-        line.create("/v1/subscriptions?tenant=acme", json!({"plan": "pro", "startsOn": "2026-05-01"})).await;
-        let url = line.receiver.url("acme");
-        let endpoint = line.create("/v1/webhooks/endpoints?tenant=acme", json!({"url": url})).await;
-        line.receiver.share_secret("acme", endpoint["secret"].as_str().unwrap());
-        line
+        let local = Local::open("2026-05-20T12:00:00Z".parse().unwrap()).await;
+        local.create_catalog().await;
+        local.create("/v1/tenants", json!({"slug": "acme", "name": "Acme"})).await;
+        local.create("/v1/subscriptions?tenant=acme", json!({"plan": "pro", "startsOn": "2026-05-01"})).await;
+        let receiver = Receiver::start().await.unwrap();
+        let url = receiver.url("acme");
+        let endpoint = local.create("/v1/webhooks/endpoints?tenant=acme", json!({"url": url})).await;
+        receiver.share_secret("acme", endpoint["secret"].as_str().unwrap());
+        Self { local, receiver }
     }
 
     /// From the events to the settled webhooks, trying again what a client or the schedule would.
     async fn run(&self) {
         self.send_events().await;
         self.calm().await;
-        self.platform.world().clock().turn_to("2026-06-01T01:00:00Z".parse().unwrap());
+        self.local.turn_to("2026-06-01T01:00:00Z".parse().unwrap());
         self.tick().await;
         self.calm().await;
         // The schedule goes on: whatever the first tick did not get done, the next one does.
-        let next_tick = self.platform.world().now() + SignedDuration::from_mins(15);
-        self.platform.world().clock().turn_to(next_tick);
+        let next_tick = self.local.platform.world().now() + SignedDuration::from_mins(15);
+        self.local.turn_to(next_tick);
         self.tick().await;
         self.calm().await;
     }
@@ -95,7 +67,7 @@ impl Line {
         };
         let events = json!({"events": [call(1, 10, "a"), call(2, 30, "b"), call(3, 20, "a")]});
         for _ in 0..TRIES_MAX {
-            let (status, answer) = self.send("POST", "/v1/usage/events?tenant=acme", Some(&events)).await;
+            let (status, answer) = self.local.send("POST", "/v1/usage/events?tenant=acme", Some(&events)).await;
             if status == 202 {
                 assert_eq!(answer["accepted"], 3, "{answer:#}");
                 return;
@@ -107,7 +79,7 @@ impl Line {
 
     async fn tick(&self) {
         for _ in 0..TRIES_MAX {
-            if self.platform.tick().await.is_ok() {
+            if self.local.platform.tick().await.is_ok() {
                 return;
             }
         }
@@ -116,23 +88,23 @@ impl Line {
 
     /// Until every redelivery and retry has happened, also where the queue itself could not be read.
     async fn calm(&self) {
-        let until = self.platform.world().now() + HORIZON;
+        let until = self.local.platform.world().now() + HORIZON;
         for _ in 0..TRIES_MAX {
-            if self.platform.settle(until).await.is_ok() {
+            if self.local.platform.settle(until).await.is_ok() {
                 return;
             }
         }
-        panic!("the queues did not come to rest: {:?}", self.platform.aws().queue_depths());
+        panic!("the queues did not come to rest: {:?}", self.local.platform.aws().queue_depths());
     }
 
     async fn outcome(&self) -> Outcome {
         let range = "from=2026-05-01T00:00:00Z&to=2026-06-01T00:00:00Z&tenant=acme";
         let mut usage = Vec::new();
         for meter in ["calls", "bytes", "peak", "users"] {
-            let answer = self.get(&format!("/v1/usage?meter={meter}&{range}")).await;
+            let answer = self.local.get(&format!("/v1/usage?meter={meter}&{range}")).await;
             usage.push(answer["total"].as_str().unwrap().to_owned());
         }
-        let invoices = self.get("/v1/invoices?tenant=acme").await;
+        let invoices = self.local.get("/v1/invoices?tenant=acme").await;
         let invoice = |invoice: &Value| {
             let number = invoice["number"].as_str().unwrap().to_owned();
             (number, invoice["totalMinor"].as_i64().unwrap(), invoice["pdf"].is_object())
@@ -150,11 +122,11 @@ impl Line {
 
     /// Type, status and number of receipts of every delivery.
     async fn deliveries(&self) -> Vec<(String, String, usize)> {
-        let list = self.get("/v1/webhooks/deliveries?tenant=acme").await;
+        let list = self.local.get("/v1/webhooks/deliveries?tenant=acme").await;
         let mut deliveries = Vec::new();
         for delivery in list["data"].as_array().unwrap() {
             let id = delivery["id"].as_str().unwrap();
-            let whole = self.get(&format!("/v1/webhooks/deliveries/{id}?tenant=acme")).await;
+            let whole = self.local.get(&format!("/v1/webhooks/deliveries/{id}?tenant=acme")).await;
             let text = |name: &str| whole[name].as_str().unwrap().to_owned();
             deliveries.push((text("eventType"), text("status"), whole["receipts"].as_array().unwrap().len()));
         }
@@ -163,35 +135,8 @@ impl Line {
     }
 
     fn dead_letters(&self) -> usize {
-        let depths = self.platform.aws().queue_depths();
+        let depths = self.local.platform.aws().queue_depths();
         depths.iter().filter(|depth| depth.queue.contains("ead")).map(|depth| depth.visible + depth.in_flight).sum()
-    }
-
-    async fn create(&self, path: &str, body: Value) -> Value {
-        let (status, answer) = self.send("POST", path, Some(&body)).await;
-        assert_eq!(status, 201, "{path}: {answer:#}");
-        answer
-    }
-
-    async fn get(&self, path: &str) -> Value {
-        let (status, answer) = self.send("GET", path, None).await;
-        assert_eq!(status, 200, "{path}: {answer:#}");
-        answer
-    }
-
-    async fn send(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
-        let router: Router = self.platform.router();
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("authorization", format!("Bearer {PLATFORM_KEY}"))
-            .header("content-type", "application/json")
-            .body(body.map_or_else(Body::empty, |body| Body::from(body.to_string())))
-            .unwrap();
-        let response = router.oneshot(request).await.unwrap();
-        let status = response.status().as_u16();
-        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
-        (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
     }
 }
 
@@ -215,9 +160,9 @@ fn expected() -> Outcome {
 /// Runs the whole line once for each of its calls that `fault` fits, with that call hit.
 async fn fail_each_call(fault: Fault) {
     let line = Line::set_up().await;
-    let before = line.platform.aws().faults().calls();
+    let before = line.local.platform.aws().faults().calls();
     line.run().await;
-    let calls = line.platform.aws().faults().recorded_since(before);
+    let calls = line.local.platform.aws().faults().recorded_since(before);
     assert_eq!(line.outcome().await, expected());
     let hit: Vec<&Call> =
         calls.iter().filter(|call| fault.fits(call.service, call.operation) && !is_poll(call)).collect();
@@ -226,11 +171,11 @@ async fn fail_each_call(fault: Fault) {
     for call in &hit {
         let line = Line::set_up().await;
         let nth = NonZeroU64::new(call.number - before).unwrap();
-        line.platform.aws().faults().fail_nth(nth, fault);
+        line.local.platform.aws().faults().fail_nth(nth, fault);
         line.run().await;
         // A fault that the line did not come to must not hit the questions about its outcome.
-        line.platform.aws().faults().clear();
-        let faults = line.platform.aws().faults().fired();
+        line.local.platform.aws().faults().clear();
+        let faults = line.local.platform.aws().faults().fired();
         fired += faults.len();
         assert_eq!(line.outcome().await, expected(), "{faults:?}");
     }
@@ -262,7 +207,7 @@ async fn each_write_meets_another_transaction() {
 async fn every_message_comes_twice() {
     let line = Line::set_up().await;
     // What was received stays visible, so that each message is delivered again before it is deleted.
-    line.platform.aws().faults().fail_when(u32::MAX, Fault::DuplicateDelivery, {
+    line.local.platform.aws().faults().fail_when(u32::MAX, Fault::DuplicateDelivery, {
         let seen = std::sync::atomic::AtomicU64::new(0);
         move |call| {
             let receive = call.service == Service::Sqs && call.operation == "ReceiveMessage";
@@ -288,15 +233,15 @@ async fn nothing_happens_again_when_everything_is_sent_again() {
 #[tokio::test]
 async fn a_poison_message_ends_in_the_dead_letters_and_holds_nobody_up() {
     let line = Line::set_up().await;
-    let queues = aws_sdk_sqs::Client::new(&line.platform.aws().sdk_config());
+    let queues = aws_sdk_sqs::Client::new(&line.local.platform.aws().sdk_config());
     let bodies = ["not an envelope", "{}", r#"{"type":"usage.recorded.v1"}"#];
-    for source in &line.platform.stack().event_sources {
+    for source in &line.local.platform.stack().event_sources {
         for body in bodies {
             queues.send_message().queue_url(&source.queue_url).message_body(body).send().await.unwrap();
         }
     }
     line.run().await;
-    let poison = bodies.len() * line.platform.stack().event_sources.len();
+    let poison = bodies.len() * line.local.platform.stack().event_sources.len();
     assert_eq!(line.outcome().await, Outcome { dead_letters: poison, ..expected() });
 }
 
@@ -307,7 +252,7 @@ async fn late_usage_changes_nothing_that_was_issued() {
     let late = json!({"events": [{
         "id": "late", "type": "call", "time": "2026-05-09T10:00:00Z", "data": {"bytes": 1, "user": "z"},
     }]});
-    let (status, _) = line.send("POST", "/v1/usage/events?tenant=acme", Some(&late)).await;
+    let (status, _) = line.local.send("POST", "/v1/usage/events?tenant=acme", Some(&late)).await;
     assert_eq!(status, 202);
     line.calm().await;
     line.tick().await;

@@ -1,0 +1,90 @@
+//! A platform in memory whose clock stands still, asked through its real router without a socket.
+
+use axum::{body::Body, http::Request};
+use cloud::{Clock, Metrics, Random};
+use domain::Timestamp;
+use meterline::{
+    aws::Storage,
+    platform::{Options, Platform},
+};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+const PLATFORM_KEY: &str = "ml_live_local";
+
+/// The platform, and how to ask it.
+pub struct Local {
+    /// The platform itself.
+    pub platform: Platform,
+}
+
+impl Local {
+    /// A platform with nothing in it, at `now`.
+    pub async fn open(now: Timestamp) -> Self {
+        let options = Options {
+            storage: Storage::Memory,
+            clock: Clock::fixed(now),
+            random: Random::seeded(1),
+            metrics: Metrics::Off,
+            platform_key: PLATFORM_KEY.to_owned(),
+            endpoint: "http://127.0.0.1:3000/downloads".to_owned(),
+            webhook_allow_private_addresses: true,
+        };
+        Self { platform: Platform::open(options).await.expect("a platform in memory opens") }
+    }
+
+    /// Creates the meters `calls`, `bytes`, `peak` and `users` of the event type `call`, and the plan `pro` that charges
+    /// ten cents for each unit of each.
+    pub async fn create_catalog(&self) {
+        let meters = [
+            ("calls", "count", None),
+            ("bytes", "sum", Some("$.bytes")),
+            ("peak", "max", Some("$.bytes")),
+            ("users", "uniqueCount", Some("$.user")),
+        ];
+        for (slug, aggregation, path) in meters {
+            let mut meter = json!({"slug": slug, "name": slug, "eventType": "call", "aggregation": aggregation});
+            if let Some(path) = path {
+                meter["valuePath"] = path.into();
+            }
+            self.create("/v1/meters", meter).await;
+        }
+        let price = |(meter, ..): (&str, &str, Option<&str>)| json!({"key": meter, "name": meter, "meter": meter, "model": {"type": "perUnit", "unitPrice": "0.10"}});
+        let prices = meters.map(price);
+        self.create("/v1/plans", json!({"slug": "pro", "name": "Pro", "currency": "EUR", "prices": prices})).await;
+    }
+
+    /// Turns the clock to `instant`.
+    pub fn turn_to(&self, instant: Timestamp) {
+        self.platform.world().clock().turn_to(instant);
+    }
+
+    /// Creates what `body` says; panics where that is refused.
+    pub async fn create(&self, path: &str, body: Value) -> Value {
+        let (status, answer) = self.send("POST", path, Some(&body)).await;
+        assert_eq!(status, 201, "{path}: {answer:#}");
+        answer
+    }
+
+    /// Answers a GET; panics where that is refused.
+    pub async fn get(&self, path: &str) -> Value {
+        let (status, answer) = self.send("GET", path, None).await;
+        assert_eq!(status, 200, "{path}: {answer:#}");
+        answer
+    }
+
+    /// Asks as the platform; answers status and body.
+    pub async fn send(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("authorization", format!("Bearer {PLATFORM_KEY}"))
+            .header("content-type", "application/json")
+            .body(body.map_or_else(Body::empty, |body| Body::from(body.to_string())))
+            .expect("the test writes a good request");
+        let Ok(response) = self.platform.router().oneshot(request).await;
+        let status = response.status().as_u16();
+        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.expect("the body is in memory");
+        (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+    }
+}
