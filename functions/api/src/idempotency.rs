@@ -151,7 +151,7 @@ fn request_digest(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) 
         say(value.as_bytes());
     }
     say(body);
-    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    domain::text::Hex(&digest.finalize()).to_string()
 }
 
 fn shapes_the_body(name: &HeaderName) -> bool {

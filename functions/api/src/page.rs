@@ -108,7 +108,7 @@ impl Seal {
 
     fn digits(&self, place: &str) -> String {
         let digest = domain::id::digest(&["cursor", &self.secret, &self.route, place]);
-        digest[..SEAL_DIGITS / 2].iter().map(|byte| format!("{byte:02x}")).collect()
+        domain::text::Hex(&digest[..SEAL_DIGITS / 2]).to_string()
     }
 }
 

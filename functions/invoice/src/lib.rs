@@ -73,7 +73,7 @@ fn ready(
         pdf_path: format!("/v1/invoices/{id}/pdf"),
     };
     // The time is that of the invoice, not of the print, so that a second print says the very same.
-    let reports = [id.to_string()];
-    let reports: Vec<&str> = reports.iter().map(String::as_str).collect();
-    Envelope::new("invoice", envelope.subject, envelope.time, envelope.correlationid.clone(), &reports, data).encode()
+    let id_text = id.to_string();
+    Envelope::new("invoice", envelope.subject, envelope.time, envelope.correlationid.clone(), &[&id_text], data)
+        .encode()
 }

@@ -263,11 +263,5 @@ fn batch(messages: &[Message]) -> SqsEvent {
 }
 
 fn failed(error: &dyn std::error::Error) -> PlatformError {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    PlatformError::Aws(text)
+    PlatformError::Aws(cloud::fault::chain(error))
 }

@@ -95,7 +95,7 @@ impl FromStr for KeyDigest {
 
 impl fmt::Display for KeyDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        crate::text::Hex(&self.0).fmt(f)
     }
 }
 

@@ -43,6 +43,16 @@ impl fmt::Display for Slug {
     }
 }
 
+/// Bytes as lower-case hex digits.
+#[derive(Clone, Copy, Debug)]
+pub struct Hex<'a>(pub &'a [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
 /// Checks a name for people: any script, 1 to [`NAME_LENGTH_MAX`] characters, no control characters, no blank ends.
 pub fn check_name(text: &str) -> Result<(), Violation> {
     let length = text.chars().count();

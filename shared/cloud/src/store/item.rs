@@ -61,7 +61,7 @@ impl Cursor {
     /// The text form: hex, so that it survives any URL.
     #[must_use]
     pub fn encode(&self) -> String {
-        self.0.bytes().map(|byte| format!("{byte:02x}")).collect()
+        domain::text::Hex(self.0.as_bytes()).to_string()
     }
 
     /// Reads the text form.

@@ -29,7 +29,7 @@ pub fn digest(open: &Open) -> String {
         say_line(line, &mut say);
     }
     say("total", &statement.total);
-    hex(&crate::id::digest(&[&text]))
+    crate::text::Hex(&crate::id::digest(&[&text])).to_string()
 }
 
 fn say_line(line: &Line, say: &mut impl FnMut(&str, &dyn std::fmt::Display)) {
@@ -53,13 +53,6 @@ fn say_line(line: &Line, say: &mut impl FnMut(&str, &dyn std::fmt::Display)) {
             }
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -128,7 +128,7 @@ pub struct EventKey(pub [u8; 16]);
 
 impl fmt::Display for EventKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        crate::text::Hex(&self.0).fmt(f)
     }
 }
 

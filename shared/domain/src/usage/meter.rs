@@ -80,7 +80,7 @@ pub struct ValueDigest(pub [u8; 16]);
 
 impl fmt::Display for ValueDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        text::Hex(&self.0).fmt(f)
     }
 }
 

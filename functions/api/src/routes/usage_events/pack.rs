@@ -9,7 +9,7 @@ use cloud::{BATCH_BYTES_MAX, MESSAGE_OVERHEAD_BYTES_MAX};
 use domain::{Timestamp, id::TenantId};
 use events::{CorrelationId, Envelope, Message, UsageEventV1, UsageRecordedV1};
 use sha2::{Digest, Sha256};
-use std::{collections::HashMap, fmt::Write, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
 /// Largest body of one message, in bytes.
 const MESSAGE_BYTES_MAX: usize = BATCH_BYTES_MAX - MESSAGE_OVERHEAD_BYTES_MAX;
@@ -98,11 +98,7 @@ impl<'a> Parcel<'a> {
     /// The message of what was added, after which the parcel is empty again.
     fn close(&mut self) -> Result<Packed, serde_json::Error> {
         let digest = self.digest.finalize_reset();
-        let digest = digest.iter().fold(String::new(), |mut text, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        });
+        let digest = domain::text::Hex(&digest).to_string();
         let events = std::mem::take(&mut self.events);
         let message = envelope(&self.tenant, self.correlation_id, self.now, &digest, events).encode()?;
         self.events_bytes = 0;
