@@ -42,6 +42,8 @@ pub(crate) struct Meter {
     /// Where the value is in an event's data; `null` for a count.
     #[schema(example = "$.bytes")]
     value_path: Option<String>,
+    /// What the events must say besides; all of it.
+    filters: Vec<Filter>,
     /// What usage is broken down by.
     dimensions: Vec<Dimension>,
 }
@@ -54,8 +56,16 @@ pub(crate) enum Aggregation {
     Count,
     /// The sum of the value.
     Sum,
+    /// The smallest value.
+    Min,
     /// The largest value.
     Max,
+    /// The value of the last event, by event time.
+    Latest,
+    /// The mean of the values, to nine digits after the point.
+    Average,
+    /// The level that the values raise and lower, weighted by the time that it stood; zero at the start of the range.
+    WeightedSum,
     /// The number of distinct values.
     UniqueCount,
 }
@@ -72,14 +82,31 @@ pub(crate) struct Dimension {
     path: String,
 }
 
+/// What an event must say to be picked.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct Filter {
+    /// Where the value is in an event's data.
+    #[schema(example = "$.method")]
+    path: String,
+    /// The values of which it must be one; numbers and booleans as text.
+    any_of: Vec<String>,
+}
+
 impl From<usage::Meter> for Meter {
     fn from(meter: usage::Meter) -> Self {
-        let (aggregation, path) = match &meter.aggregation {
-            usage::Aggregation::Count => (Aggregation::Count, None),
-            usage::Aggregation::Sum(path) => (Aggregation::Sum, Some(path)),
-            usage::Aggregation::Max(path) => (Aggregation::Max, Some(path)),
-            usage::Aggregation::UniqueCount(path) => (Aggregation::UniqueCount, Some(path)),
+        let aggregation = match &meter.aggregation {
+            usage::Aggregation::Count => Aggregation::Count,
+            usage::Aggregation::Sum(_) => Aggregation::Sum,
+            usage::Aggregation::Min(_) => Aggregation::Min,
+            usage::Aggregation::Max(_) => Aggregation::Max,
+            usage::Aggregation::Latest(_) => Aggregation::Latest,
+            usage::Aggregation::Average(_) => Aggregation::Average,
+            usage::Aggregation::WeightedSum(_) => Aggregation::WeightedSum,
+            usage::Aggregation::UniqueCount(_) => Aggregation::UniqueCount,
         };
+        let value_path = meter.aggregation.path().map(ToString::to_string);
+        let filter = |filter: usage::Filter| Filter { path: filter.path.to_string(), any_of: filter.any_of };
         let dimension = |dimension: usage::Dimension| Dimension {
             name: dimension.name.to_string(),
             path: dimension.path.to_string(),
@@ -90,7 +117,8 @@ impl From<usage::Meter> for Meter {
             name: meter.name,
             event_type: meter.event_type,
             aggregation,
-            value_path: path.map(ToString::to_string),
+            value_path,
+            filters: meter.filters.into_iter().map(filter).collect(),
             dimensions: meter.dimensions.into_iter().map(dimension).collect(),
         }
     }
@@ -114,6 +142,9 @@ pub(crate) struct NewMeter {
     /// Where the value is in an event's data, such as `$.bytes`; required unless it counts.
     #[schema(example = "$.bytes")]
     value_path: Option<String>,
+    /// What the events must say besides, all of it; at most 5.
+    #[serde(default)]
+    filters: Vec<Filter>,
     /// What usage is broken down by; at most 5.
     #[serde(default)]
     dimensions: Vec<Dimension>,
@@ -151,12 +182,16 @@ fn decide(new: NewMeter, id: MeterId) -> Result<usage::Meter, Violation> {
             path: path(&under("path"), &dimension.path)?,
         })
     };
+    let filter = |(index, filter): (usize, Filter)| {
+        Ok(usage::Filter { path: path(&format!("/filters/{index}/path"), &filter.path)?, any_of: filter.any_of })
+    };
     let meter = usage::Meter {
         id,
         slug: Slug::parse(&new.slug).map_err(|violation| violation.under("/slug"))?,
         aggregation: aggregation(new.aggregation, new.value_path.as_deref())?,
         name: new.name,
         event_type: new.event_type,
+        filters: new.filters.into_iter().enumerate().map(filter).collect::<Result<_, Violation>>()?,
         dimensions: new.dimensions.into_iter().enumerate().map(dimension).collect::<Result<_, Violation>>()?,
     };
     meter.check()?;
@@ -175,7 +210,11 @@ fn aggregation(aggregation: Aggregation, value_path: Option<&str>) -> Result<usa
         }
         Aggregation::Count => Ok(usage::Aggregation::Count),
         Aggregation::Sum => required().map(usage::Aggregation::Sum),
+        Aggregation::Min => required().map(usage::Aggregation::Min),
         Aggregation::Max => required().map(usage::Aggregation::Max),
+        Aggregation::Latest => required().map(usage::Aggregation::Latest),
+        Aggregation::Average => required().map(usage::Aggregation::Average),
+        Aggregation::WeightedSum => required().map(usage::Aggregation::WeightedSum),
         Aggregation::UniqueCount => required().map(usage::Aggregation::UniqueCount),
     }
 }

@@ -265,6 +265,7 @@ mod tests {
             slug: slug("bytes"),
             name: "Bytes".to_owned(),
             event_type: "request".to_owned(),
+            filters: Vec::new(),
             aggregation: Aggregation::Sum(Path::parse("$.bytes").unwrap()),
             dimensions: vec![dimension("region"), dimension("verb")],
         }

@@ -15,7 +15,7 @@ use domain::{
     id::{MeterId, PlanId},
     money::{Money, Rate},
     text::Slug,
-    usage::{Aggregation, Dimension, Meter, Path},
+    usage::{Aggregation, Dimension, Filter, Meter, Path},
 };
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroU32;
@@ -41,6 +41,9 @@ struct MeterV1 {
     aggregation: String,
     path: Option<String>,
     dimensions: Vec<(String, String)>,
+    /// Left out where there is none, as before there were filters.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    filters: Vec<(String, Vec<String>)>,
 }
 
 impl Stored for MeterV1 {
@@ -221,12 +224,17 @@ fn malformed(what: &'static str) -> Fault {
 }
 
 fn meter_shape(meter: &Meter) -> MeterV1 {
-    let (aggregation, path) = match &meter.aggregation {
-        Aggregation::Count => ("count", None),
-        Aggregation::Sum(path) => ("sum", Some(path)),
-        Aggregation::Max(path) => ("max", Some(path)),
-        Aggregation::UniqueCount(path) => ("uniqueCount", Some(path)),
+    let aggregation = match &meter.aggregation {
+        Aggregation::Count => "count",
+        Aggregation::Sum(_) => "sum",
+        Aggregation::Min(_) => "min",
+        Aggregation::Max(_) => "max",
+        Aggregation::Latest(_) => "latest",
+        Aggregation::Average(_) => "average",
+        Aggregation::WeightedSum(_) => "weightedSum",
+        Aggregation::UniqueCount(_) => "uniqueCount",
     };
+    let path = meter.aggregation.path();
     MeterV1 {
         id: meter.id,
         slug: meter.slug.to_string(),
@@ -235,6 +243,7 @@ fn meter_shape(meter: &Meter) -> MeterV1 {
         aggregation: aggregation.to_owned(),
         path: path.map(ToString::to_string),
         dimensions: meter.dimensions.iter().map(|d| (d.name.to_string(), d.path.to_string())).collect(),
+        filters: meter.filters.iter().map(|filter| (filter.path.to_string(), filter.any_of.clone())).collect(),
     }
 }
 
@@ -242,20 +251,28 @@ fn read_meter(item: Item) -> Result<Meter, Fault> {
     let stored: MeterV1 = item::read(item)?;
     let path = |text: Option<&str>| text.and_then(Path::parse).ok_or_else(|| malformed("path"));
     let slug = |text: &str| Slug::parse(text).map_err(|_| malformed("slug"));
+    let value = || path(stored.path.as_deref());
     let aggregation = match stored.aggregation.as_str() {
         "count" => Aggregation::Count,
-        "sum" => Aggregation::Sum(path(stored.path.as_deref())?),
-        "max" => Aggregation::Max(path(stored.path.as_deref())?),
-        "uniqueCount" => Aggregation::UniqueCount(path(stored.path.as_deref())?),
+        "sum" => Aggregation::Sum(value()?),
+        "min" => Aggregation::Min(value()?),
+        "max" => Aggregation::Max(value()?),
+        "latest" => Aggregation::Latest(value()?),
+        "average" => Aggregation::Average(value()?),
+        "weightedSum" => Aggregation::WeightedSum(value()?),
+        "uniqueCount" => Aggregation::UniqueCount(value()?),
         _ => return Err(malformed("aggregation")),
     };
     let dimension = |(name, at): &(String, String)| Ok(Dimension { name: slug(name)?, path: path(Some(at.as_str()))? });
+    let filter =
+        |(at, any_of): &(String, Vec<String>)| Ok(Filter { path: path(Some(at.as_str()))?, any_of: any_of.clone() });
     Ok(Meter {
         id: stored.id,
         slug: slug(&stored.slug)?,
         name: stored.name,
         event_type: stored.event_type,
         aggregation,
+        filters: stored.filters.iter().map(filter).collect::<Result<_, Fault>>()?,
         dimensions: stored.dimensions.iter().map(dimension).collect::<Result<_, Fault>>()?,
     })
 }

@@ -1,5 +1,6 @@
 //! The payload of a usage event, kept as the JSON text that was sent, so that a number loses no digit to a float.
 
+use super::quantity::{QUANTITY_LIMIT, QUANTITY_SCALE_MAX, QuantityError};
 use rust_decimal::Decimal;
 use serde_json::value::RawValue;
 use std::{borrow::Cow, collections::HashMap, fmt};
@@ -8,10 +9,6 @@ use std::{borrow::Cow, collections::HashMap, fmt};
 pub const DATA_BYTES_MAX: usize = 16 * 1024;
 /// Deepest member that a path may reach.
 pub const PATH_DEPTH_MAX: usize = 8;
-/// Quantities are below this in size.
-pub const QUANTITY_LIMIT: i64 = 1_000_000_000_000_000;
-/// Most digits after the decimal point of a quantity.
-pub const QUANTITY_SCALE_MAX: u32 = 9;
 
 /// The `data` of an event: a JSON object, as text.
 #[derive(Clone, Debug)]
@@ -58,15 +55,6 @@ impl PartialEq for EventData {
     fn eq(&self, other: &Self) -> bool {
         self.as_json() == other.as_json()
     }
-}
-
-/// Why a member is no quantity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum QuantityError {
-    /// Neither a JSON number nor a string holding one.
-    NotANumber,
-    /// More digits than [`QUANTITY_LIMIT`] and [`QUANTITY_SCALE_MAX`] allow.
-    OutOfRange,
 }
 
 /// The exact decimal in a JSON number, or in a JSON string that holds one.

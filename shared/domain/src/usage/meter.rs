@@ -4,8 +4,11 @@
 
 use super::{
     UsageEvent,
-    data::{self, Path, QuantityError},
+    data::{self, Path},
     event,
+    quantity::{Quantity, QuantityError},
+    scalar::Scalar,
+    tally::Reading,
 };
 use crate::{
     Violation,
@@ -17,6 +20,10 @@ use std::fmt;
 
 /// Most dimensions that a meter groups by.
 pub const DIMENSIONS_MAX: usize = 5;
+/// Most filters of a meter.
+pub const FILTERS_MAX: usize = 5;
+/// Most values of one filter.
+pub const FILTER_VALUES_MAX: usize = 50;
 /// Longest value of one dimension, in bytes.
 pub const DIMENSION_VALUE_BYTES_MAX: usize = 128;
 
@@ -27,10 +34,61 @@ pub enum Aggregation {
     Count,
     /// The sum of the quantity at the path.
     Sum(Path),
+    /// The smallest quantity at the path.
+    Min(Path),
     /// The largest quantity at the path.
     Max(Path),
+    /// The quantity at the path of the last event, by event time.
+    Latest(Path),
+    /// The mean of the quantities at the path.
+    Average(Path),
+    /// The level that the quantities at the path raise and lower, weighted by the time it stood, from zero at the start.
+    WeightedSum(Path),
     /// The number of distinct values at the path.
     UniqueCount(Path),
+}
+
+impl Aggregation {
+    /// Where the value is, unless events are only counted.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Count => None,
+            Self::Sum(path)
+            | Self::Min(path)
+            | Self::Max(path)
+            | Self::Latest(path)
+            | Self::Average(path)
+            | Self::WeightedSum(path)
+            | Self::UniqueCount(path) => Some(path),
+        }
+    }
+
+    /// Whether a quantity may be below zero: where each one is a change.
+    #[must_use]
+    pub fn takes_negatives(&self) -> bool {
+        matches!(self, Self::Sum(_) | Self::WeightedSum(_))
+    }
+}
+
+/// What an event must say to be picked: one of some values at a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filter {
+    /// Where the value is.
+    pub path: Path,
+    /// The values of which it must be one, as text.
+    pub any_of: Vec<String>,
+}
+
+/// A place in the data that a meter reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// The value.
+    Value,
+    /// A dimension, by position.
+    Dimension(usize),
+    /// What a filter looks at, by position.
+    Filter(usize),
 }
 
 /// A part of the payload that usage is broken down by.
@@ -53,6 +111,8 @@ pub struct Meter {
     pub name: String,
     /// The type of the events that it picks.
     pub event_type: String,
+    /// What they must say besides; all of it.
+    pub filters: Vec<Filter>,
     /// How their values become one.
     pub aggregation: Aggregation,
     /// What the value is broken down by.
@@ -96,6 +156,7 @@ impl Meter {
             let message = format!("group by at most {DIMENSIONS_MAX} dimensions");
             return Err(Violation::new("/dimensions", "too_many_dimensions", message));
         }
+        self.check_filters()?;
         for (index, dimension) in self.dimensions.iter().enumerate() {
             if self.dimensions[..index].iter().any(|earlier| earlier.name == dimension.name) {
                 let pointer = format!("/dimensions/{index}/name");
@@ -103,6 +164,94 @@ impl Meter {
             }
         }
         Ok(())
+    }
+
+    fn check_filters(&self) -> Result<(), Violation> {
+        if self.filters.len() > FILTERS_MAX {
+            return Err(Violation::new("/filters", "too_many_filters", format!("use at most {FILTERS_MAX} filters")));
+        }
+        for (index, filter) in self.filters.iter().enumerate() {
+            let pointer = format!("/filters/{index}/anyOf");
+            if filter.any_of.is_empty() || filter.any_of.len() > FILTER_VALUES_MAX {
+                return Err(Violation::new(pointer, "invalid_filter", format!("name 1 to {FILTER_VALUES_MAX} values")));
+            }
+            if filter.any_of.iter().any(|value| value.len() > DIMENSION_VALUE_BYTES_MAX) {
+                let message = format!("use at most {DIMENSION_VALUE_BYTES_MAX} bytes a value");
+                return Err(Violation::new(pointer, "too_long", message));
+            }
+        }
+        Ok(())
+    }
+
+    /// Where `field` is in the data; `None` for the value of a count.
+    #[must_use]
+    pub fn path(&self, field: Field) -> Option<&Path> {
+        match field {
+            Field::Value => self.aggregation.path(),
+            Field::Dimension(position) => self.dimensions.get(position).map(|dimension| &dimension.path),
+            Field::Filter(position) => self.filters.get(position).map(|filter| &filter.path),
+        }
+    }
+
+    /// What an event of this meter's type says to it; `None` if a filter leaves it out.
+    pub fn read<'v>(&self, scalar: impl Fn(Field) -> Option<Scalar<'v>>) -> Result<Option<Reading>, Violation> {
+        for (position, filter) in self.filters.iter().enumerate() {
+            let passes = scalar(Field::Filter(position)).is_some_and(|scalar| {
+                let text = scalar.text();
+                filter.any_of.iter().any(|value| *value == text)
+            });
+            if !passes {
+                return Ok(None);
+            }
+        }
+        Ok(Some(match &self.aggregation {
+            Aggregation::Count => Reading::Event,
+            Aggregation::UniqueCount(path) => Reading::Member(self.member(path, scalar(Field::Value))?),
+            Aggregation::Sum(path)
+            | Aggregation::Min(path)
+            | Aggregation::Max(path)
+            | Aggregation::Latest(path)
+            | Aggregation::Average(path)
+            | Aggregation::WeightedSum(path) => Reading::Quantity(self.quantity(path, scalar(Field::Value))?),
+        }))
+    }
+
+    /// The group that an event belongs to. A missing dimension is a group of its own: the event still counts.
+    pub fn group_of<'v>(&self, scalar: impl Fn(Field) -> Option<Scalar<'v>>) -> Result<GroupKey, Violation> {
+        let mut values = Vec::with_capacity(self.dimensions.len());
+        for (position, dimension) in self.dimensions.iter().enumerate() {
+            let value = scalar(Field::Dimension(position)).map(Scalar::text).unwrap_or_default();
+            if value.len() > DIMENSION_VALUE_BYTES_MAX {
+                let message = format!("meter {}: send at most {DIMENSION_VALUE_BYTES_MAX} bytes", self.slug);
+                return Err(Violation::new(pointer(&dimension.path), "dimension_too_long", message));
+            }
+            values.push(value.into_owned());
+        }
+        Ok(GroupKey(values))
+    }
+
+    fn quantity(&self, path: &Path, scalar: Option<Scalar<'_>>) -> Result<Quantity, Violation> {
+        let refuse =
+            |code, message: &str| Violation::new(pointer(path), code, format!("meter {}: {message}", self.slug));
+        let scalar = scalar.ok_or_else(|| refuse("quantity_missing", "send the quantity"))?;
+        let quantity = scalar.quantity().map_err(|error| match error {
+            QuantityError::NotANumber => refuse("quantity_not_a_number", "send a number or a string that holds one"),
+            QuantityError::OutOfRange => {
+                refuse("quantity_out_of_range", "send at most 15 digits before and 9 after the point")
+            }
+        })?;
+        if quantity < Quantity::ZERO && !self.aggregation.takes_negatives() {
+            return Err(refuse("quantity_negative", "send zero or more; take usage back by voiding its event"));
+        }
+        Ok(quantity)
+    }
+
+    fn member(&self, path: &Path, scalar: Option<Scalar<'_>>) -> Result<ValueDigest, Violation> {
+        let scalar = scalar.ok_or_else(|| {
+            let message = format!("meter {}: send a string, number or boolean", self.slug);
+            Violation::new(pointer(path), "value_missing", message)
+        })?;
+        Ok(ValueDigest(event::digest(&[&scalar.text()])))
     }
 
     /// What `event` adds, and to which group; `None` if this meter does not pick it.
@@ -113,7 +262,11 @@ impl Meter {
         let measurement = match &self.aggregation {
             Aggregation::Count => Measurement::Add(Decimal::ONE),
             Aggregation::Sum(path) => Measurement::Add(self.quantity_at(event, path)?),
-            Aggregation::Max(path) => Measurement::Max(self.quantity_at(event, path)?),
+            Aggregation::Min(path)
+            | Aggregation::Latest(path)
+            | Aggregation::Average(path)
+            | Aggregation::WeightedSum(path)
+            | Aggregation::Max(path) => Measurement::Max(self.quantity_at(event, path)?),
             Aggregation::UniqueCount(path) => Measurement::Member(self.member_at(event, path)?),
         };
         Ok(Some((self.group(event)?, measurement)))
@@ -177,6 +330,7 @@ mod tests {
             slug: Slug::parse("bytes").unwrap(),
             name: "Bytes".to_owned(),
             event_type: "request".to_owned(),
+            filters: Vec::new(),
             aggregation,
             dimensions: dimensions
                 .iter()

@@ -6,8 +6,14 @@
 pub mod data;
 pub mod event;
 pub mod meter;
+pub mod quantity;
+pub mod scalar;
+pub mod tally;
 pub mod window;
 
 pub use data::{EventData, Path};
 pub use event::{Bucket, EventKey, TimeBasis, UsageEvent};
-pub use meter::{Aggregation, Dimension, GroupKey, Measurement, Meter};
+pub use meter::{Aggregation, Dimension, Field, Filter, GroupKey, Measurement, Meter};
+pub use quantity::{Quantity, QuantityError};
+pub use scalar::Scalar;
+pub use tally::{Reading, Tally, TotalOutOfRange};

@@ -111,7 +111,11 @@ impl Total {
         let Some(so_far) = self.number else { return Ok(value) };
         match aggregation {
             Aggregation::Count | Aggregation::Sum(_) => so_far.checked_add(value).ok_or(TotalOutOfRange),
-            Aggregation::Max(_) => Ok(so_far.max(value)),
+            Aggregation::Min(_)
+            | Aggregation::Latest(_)
+            | Aggregation::Average(_)
+            | Aggregation::WeightedSum(_)
+            | Aggregation::Max(_) => Ok(so_far.max(value)),
             // Unique counts are stored as members; a number under such a meter adds nothing.
             Aggregation::UniqueCount(_) => Ok(so_far),
         }

@@ -27,6 +27,7 @@ fn meters() -> MeterIndex {
         name: slug.to_owned(),
         event_type: event_type.to_owned(),
         aggregation,
+        filters: Vec::new(),
         dimensions: Vec::new(),
     };
     let bytes = || Path::parse("$.bytes").unwrap();
