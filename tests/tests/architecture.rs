@@ -18,17 +18,21 @@ const FUNCTION_LINES_MAX: usize = 70;
 const FUNCTIONS: [&str; 5] = ["api", "usage", "billing", "invoice", "webhook"];
 
 /// What each of our crates may use of our crates: the arrows of docs/ARCHITECTURE.md.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("domain", &[]),
-    ("events", &["domain"]),
-    ("cloud", &["domain", "events"]),
-    ("api", &["domain", "events", "cloud"]),
-    ("usage", &["domain", "events", "cloud"]),
-    ("billing", &["domain", "events", "cloud"]),
-    ("invoice", &["domain", "events", "cloud"]),
-    ("webhook", &["domain", "events", "cloud"]),
-    ("meterline", &["domain", "events", "cloud", "api", "usage", "billing", "invoice", "webhook"]),
-    ("tests", &["domain", "events", "cloud", "api", "usage", "billing", "invoice", "webhook", "meterline"]),
+    ("usage_log", &["domain"]),
+    ("events", &["domain", "usage_log"]),
+    ("cloud", &["domain", "usage_log", "events"]),
+    ("api", &["domain", "usage_log", "events", "cloud"]),
+    ("usage", &["domain", "usage_log", "events", "cloud"]),
+    ("billing", &["domain", "usage_log", "events", "cloud"]),
+    ("invoice", &["domain", "usage_log", "events", "cloud"]),
+    ("webhook", &["domain", "usage_log", "events", "cloud"]),
+    ("meterline", &["domain", "usage_log", "events", "cloud", "api", "usage", "billing", "invoice", "webhook"]),
+    (
+        "tests",
+        &["domain", "usage_log", "events", "cloud", "api", "usage", "billing", "invoice", "webhook", "meterline"],
+    ),
 ];
 
 fn root() -> &'static Path {

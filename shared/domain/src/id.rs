@@ -50,6 +50,18 @@ macro_rules! typed_ids {
                 Self(uuid)
             }
 
+            /// The identifier in its sixteen bytes.
+            #[must_use]
+            pub fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(Uuid::from_bytes(bytes))
+            }
+
+            /// Its sixteen bytes.
+            #[must_use]
+            pub fn as_bytes(&self) -> &[u8; 16] {
+                self.0.as_bytes()
+            }
+
             /// The identifier that is a function of `parts`: the same parts, the same id.
             #[must_use]
             pub fn derived(parts: &[&str]) -> Self {
@@ -103,6 +115,8 @@ typed_ids! {
     EndpointId = "whe";
     /// One event on its way to one endpoint.
     DeliveryId = "whd";
+    /// A correction of a usage event.
+    CorrectionId = "cor";
     /// A published event.
     EventId = "evt";
 }

@@ -124,6 +124,9 @@ pub struct Message {
     pub event_type: String,
     /// The message attribute `tenant`.
     pub tenant_id: TenantId,
+    /// The envelope's time. Of usage it is the instant at which it was accepted, just before it is published: the
+    /// message attribute `lap`, by which usage queues filter, is the lap of that instant.
+    pub time: Timestamp,
     /// The envelope as JSON.
     pub body: String,
 }
@@ -169,6 +172,7 @@ impl<T: Event> Envelope<T> {
             id: self.id,
             event_type: self.event_type.clone(),
             tenant_id: self.subject,
+            time: self.time,
             body: serde_json::to_string(self)?,
         })
     }

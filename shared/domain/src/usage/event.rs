@@ -1,18 +1,19 @@
-//! A usage event and its identity: what makes a second sending a duplicate (USAGE_LOG.md, *Identity*).
+//! A usage event, and the stretch of time within which its id is unique (docs/USAGE_LOG.md, *Identity*).
 //!
 //! Invariant: the time that places an event is a function of the event, not of when it arrived, so that a repeat has
 //! the same identity however late it comes. Only an event with no time of its own is placed by its arrival, and then
 //! in a month-wide bucket.
 
-use super::EventData;
-use crate::{Violation, calendar, id::TenantId};
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use crate::Violation;
+use jiff::{SignedDuration, Timestamp};
 use std::fmt;
 
 /// Longest event id and type, in bytes.
 pub const ID_LENGTH_MAX: usize = 128;
 /// Longest source, in bytes.
 pub const SOURCE_LENGTH_MAX: usize = 256;
+/// Longest reason of a correction, in bytes.
+pub const REASON_LENGTH_MAX: usize = 256;
 /// Oldest event that is taken: the retention of the log.
 pub const EVENT_AGE_DAYS_MAX: i64 = 400;
 /// Furthest into the future that a sender's clock may be.
@@ -28,33 +29,39 @@ pub enum TimeBasis {
 }
 
 /// Something a tenant's customer did, as its sender reported it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct UsageEvent {
-    /// Unique within its source.
-    pub id: String,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UsageEvent<'a> {
+    /// Unique within its source and bucket.
+    pub id: &'a str,
     /// The system that reports, as a URI reference.
-    pub source: String,
+    pub source: &'a str,
     /// What happened; meters pick events by it.
-    pub event_type: String,
+    pub event_type: &'a str,
     /// When it happened.
     pub occurred_at: Timestamp,
     /// Where `occurred_at` came from.
     pub time_basis: TimeBasis,
-    /// What meters read.
-    pub data: EventData,
+    /// What meters read: a JSON object, as text.
+    pub data: &'a str,
 }
 
-impl UsageEvent {
+impl UsageEvent<'_> {
     /// Checks the lengths and the age against `now`, in the documented order.
     pub fn check(&self, now: Timestamp) -> Result<(), Violation> {
-        check_text("/id", &self.id, ID_LENGTH_MAX)?;
-        check_text("/source", &self.source, SOURCE_LENGTH_MAX)?;
-        check_text("/type", &self.event_type, ID_LENGTH_MAX)?;
-        if self.data.as_json().len() > super::data::DATA_BYTES_MAX {
+        self.check_lengths()?;
+        self.check_age(now)
+    }
+
+    /// Checks the lengths alone: what was accepted may be corrected at any age.
+    pub fn check_lengths(&self) -> Result<(), Violation> {
+        check_text("/id", self.id, ID_LENGTH_MAX)?;
+        check_text("/source", self.source, SOURCE_LENGTH_MAX)?;
+        check_text("/type", self.event_type, ID_LENGTH_MAX)?;
+        if self.data.len() > super::data::DATA_BYTES_MAX {
             let most = super::data::DATA_BYTES_MAX;
             return Err(Violation::new("/data", "data_too_large", format!("send at most {most} bytes of data")));
         }
-        self.check_age(now)
+        Ok(())
     }
 
     fn check_age(&self, now: Timestamp) -> Result<(), Violation> {
@@ -69,31 +76,14 @@ impl UsageEvent {
         }
         Ok(())
     }
+}
 
-    /// The stretch of time within which the id is unique.
-    pub fn bucket(&self, time_zone: &TimeZone) -> Result<Bucket, calendar::CalendarError> {
-        match self.time_basis {
-            TimeBasis::Event => Ok(Bucket::Hour(calendar::hour_start(self.occurred_at, time_zone))),
-            TimeBasis::Arrival => Ok(Bucket::Month(calendar::month_start(self.occurred_at, time_zone)?)),
-        }
+/// Checks the reason of a correction, which stays in the log beside it.
+pub fn check_reason(reason: &str) -> Result<(), Violation> {
+    if reason.trim().is_empty() {
+        return Err(Violation::new("/reason", "empty", "say why, for whoever reads the books"));
     }
-
-    /// What makes a second sending of this event the same event.
-    pub fn key(&self, tenant: TenantId, time_zone: &TimeZone) -> Result<EventKey, calendar::CalendarError> {
-        let bucket = self.bucket(time_zone)?.to_string();
-        Ok(EventKey(digest(&[&tenant.to_string(), &self.source, &self.id, &bucket])))
-    }
-
-    /// A digest of what the event says, by which a repeat is told from a conflict.
-    #[must_use]
-    pub fn content_digest(&self) -> EventKey {
-        // An event without a time of its own has another arrival at each sending: that is no other content.
-        let occurred_at = match self.time_basis {
-            TimeBasis::Event => self.occurred_at.to_string(),
-            TimeBasis::Arrival => String::new(),
-        };
-        EventKey(digest(&[&self.event_type, &occurred_at, self.data.as_json()]))
-    }
+    check_text("/reason", reason, REASON_LENGTH_MAX)
 }
 
 /// The instant inside a `UUIDv7` id, if `id` is one.
@@ -105,24 +95,34 @@ pub fn time_in_id(id: &str) -> Option<Timestamp> {
 }
 
 /// The stretch of time within which an event id is unique.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Bucket {
-    /// The local hour that starts here.
-    Hour(Timestamp),
+    /// The local hour, or the part of one, that starts here.
+    Timed(Timestamp),
     /// The local month that starts here, for events without a time.
-    Month(Timestamp),
+    Arrival(Timestamp),
+}
+
+impl Bucket {
+    /// Its first instant.
+    #[must_use]
+    pub fn start(self) -> Timestamp {
+        match self {
+            Self::Timed(start) | Self::Arrival(start) => start,
+        }
+    }
 }
 
 impl fmt::Display for Bucket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Hour(start) => write!(f, "hour/{start}"),
-            Self::Month(start) => write!(f, "month/{start}"),
+            Self::Timed(start) => write!(f, "hour/{start}"),
+            Self::Arrival(start) => write!(f, "month/{start}"),
         }
     }
 }
 
-/// The first 128 bits of a SHA-256 over an identity or a content.
+/// What an event is known by in its lane: 128 bits of a keyed hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventKey(pub [u8; 16]);
 
@@ -157,24 +157,12 @@ fn check_text(pointer: &str, text: &str, length_max: usize) -> Result<(), Violat
 mod tests {
     use super::*;
     use rstest::rstest;
-    use serde_json::value::RawValue;
 
     const NOW: &str = "2026-05-20T12:00:00Z";
 
-    fn event(id: &str, occurred_at: &str, time_basis: TimeBasis, data: &str) -> UsageEvent {
-        UsageEvent {
-            id: id.to_owned(),
-            source: "edge".to_owned(),
-            event_type: "request".to_owned(),
-            occurred_at: occurred_at.parse().unwrap(),
-            time_basis,
-            data: EventData::new(RawValue::from_string(data.to_owned()).unwrap()).unwrap(),
-        }
-    }
-
-    fn key(event: &UsageEvent) -> EventKey {
-        let tenant = TenantId::derived(&["acme"]);
-        event.key(tenant, &TimeZone::UTC).unwrap()
+    fn event<'a>(id: &'a str, occurred_at: &str, time_basis: TimeBasis, data: &'a str) -> UsageEvent<'a> {
+        let occurred_at = occurred_at.parse().unwrap();
+        UsageEvent { id, source: "edge", event_type: "request", occurred_at, time_basis, data }
     }
 
     #[rstest]
@@ -192,34 +180,33 @@ mod tests {
 
     #[test]
     fn an_over_long_id_is_refused() {
-        let at_most = event(&"x".repeat(ID_LENGTH_MAX), NOW, TimeBasis::Event, "{}");
-        let over = event(&"x".repeat(ID_LENGTH_MAX + 1), NOW, TimeBasis::Event, "{}");
-        assert_eq!(at_most.check(NOW.parse().unwrap()), Ok(()));
-        assert_eq!(over.check(NOW.parse().unwrap()).unwrap_err().code, "too_long");
+        let (at_most, over) = ("x".repeat(ID_LENGTH_MAX), "x".repeat(ID_LENGTH_MAX + 1));
+        let check = |id: &str| event(id, NOW, TimeBasis::Event, "{}").check(NOW.parse().unwrap());
+        assert_eq!(check(&at_most), Ok(()));
+        assert_eq!(check(&over).unwrap_err().code, "too_long");
+    }
+
+    #[rstest]
+    #[case::good("sent by a test", None)]
+    #[case::none("", Some("empty"))]
+    #[case::blank("  ", Some("empty"))]
+    #[case::two_lines("a\nb", Some("control_character"))]
+    fn a_reason_is_a_line_of_text(#[case] reason: &str, #[case] code: Option<&str>) {
+        assert_eq!(check_reason(reason).err().map(|violation| violation.code), code);
     }
 
     #[test]
-    fn a_repeat_is_the_same_event_and_another_hour_is_another() {
-        let first = event("1", "2026-05-20T11:00:00Z", TimeBasis::Event, "{}");
-        assert_eq!(key(&first), key(&first.clone()));
-        assert_ne!(key(&first), key(&event("1", "2026-05-20T12:00:00Z", TimeBasis::Event, "{}")));
-        assert_ne!(key(&first), key(&event("2", "2026-05-20T11:00:00Z", TimeBasis::Event, "{}")));
+    fn an_over_long_reason_is_refused() {
+        assert_eq!(check_reason(&"x".repeat(REASON_LENGTH_MAX)), Ok(()));
+        let violation = check_reason(&"x".repeat(REASON_LENGTH_MAX + 1)).unwrap_err();
+        assert_eq!((violation.pointer.as_str(), violation.code), ("/reason", "too_long"));
     }
 
     #[test]
-    fn an_event_without_a_time_is_caught_over_an_hour_boundary() {
-        let first = event("1", "2026-05-20T11:59:59Z", TimeBasis::Arrival, "{}");
-        let retry = event("1", "2026-05-20T12:00:01Z", TimeBasis::Arrival, "{}");
-        assert_eq!(key(&first), key(&retry));
-        assert_eq!(first.content_digest(), retry.content_digest());
-    }
-
-    #[test]
-    fn other_content_is_a_conflict() {
-        let first = event("1", NOW, TimeBasis::Event, r#"{"bytes":1}"#);
-        let other = event("1", NOW, TimeBasis::Event, r#"{"bytes":2}"#);
-        assert_eq!(key(&first), key(&other));
-        assert_ne!(first.content_digest(), other.content_digest());
+    fn an_old_event_may_be_corrected_but_not_sent() {
+        let old = event("1", "2025-04-15T11:59:59Z", TimeBasis::Event, "{}");
+        assert_eq!(old.check_lengths(), Ok(()));
+        assert_eq!(old.check(NOW.parse().unwrap()).unwrap_err().code, "time_too_old");
     }
 
     #[rstest]

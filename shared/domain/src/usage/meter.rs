@@ -3,8 +3,7 @@
 //! Invariant: a meter never changes once events were counted by it; another rule is another meter.
 
 use super::{
-    UsageEvent,
-    data::{self, Path},
+    data::Path,
     event,
     quantity::{Quantity, QuantityError},
     scalar::Scalar,
@@ -15,7 +14,6 @@ use crate::{
     id::MeterId,
     text::{self, Slug},
 };
-use rust_decimal::Decimal;
 use std::fmt;
 
 /// Most dimensions that a meter groups by.
@@ -122,17 +120,6 @@ pub struct Meter {
 /// The values of a meter's dimensions, in order; empty for a meter without dimensions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GroupKey(pub Vec<String>);
-
-/// What one event adds to one meter.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Measurement {
-    /// Adds to a count or a sum.
-    Add(Decimal),
-    /// Raises a maximum.
-    Max(Decimal),
-    /// A member of a set of distinct values, as a digest.
-    Member(ValueDigest),
-}
 
 /// 128 bits that stand for one value of a unique count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -253,63 +240,6 @@ impl Meter {
         })?;
         Ok(ValueDigest(event::digest(&[&scalar.text()])))
     }
-
-    /// What `event` adds, and to which group; `None` if this meter does not pick it.
-    pub fn measure(&self, event: &UsageEvent) -> Result<Option<(GroupKey, Measurement)>, Violation> {
-        if event.event_type != self.event_type {
-            return Ok(None);
-        }
-        let measurement = match &self.aggregation {
-            Aggregation::Count => Measurement::Add(Decimal::ONE),
-            Aggregation::Sum(path) => Measurement::Add(self.quantity_at(event, path)?),
-            Aggregation::Min(path)
-            | Aggregation::Latest(path)
-            | Aggregation::Average(path)
-            | Aggregation::WeightedSum(path)
-            | Aggregation::Max(path) => Measurement::Max(self.quantity_at(event, path)?),
-            Aggregation::UniqueCount(path) => Measurement::Member(self.member_at(event, path)?),
-        };
-        Ok(Some((self.group(event)?, measurement)))
-    }
-
-    fn quantity_at(&self, event: &UsageEvent, path: &Path) -> Result<Decimal, Violation> {
-        let refuse =
-            |code, message: &str| Violation::new(pointer(path), code, format!("meter {}: {message}", self.slug));
-        let member = event.data.at(path).ok_or_else(|| refuse("quantity_missing", "send the quantity"))?;
-        let quantity = data::quantity(&member).map_err(|error| match error {
-            QuantityError::NotANumber => refuse("quantity_not_a_number", "send a number or a string that holds one"),
-            QuantityError::OutOfRange => {
-                refuse("quantity_out_of_range", "send at most 15 digits before and 9 after the point")
-            }
-        })?;
-        if quantity.is_sign_negative() && !quantity.is_zero() {
-            return Err(refuse("quantity_negative", "send zero or more; take usage back by voiding its event"));
-        }
-        Ok(quantity)
-    }
-
-    fn member_at(&self, event: &UsageEvent, path: &Path) -> Result<ValueDigest, Violation> {
-        let member = event.data.at(path);
-        let value = member.as_deref().and_then(data::scalar).ok_or_else(|| {
-            let message = format!("meter {}: send a string, number or boolean", self.slug);
-            Violation::new(pointer(path), "value_missing", message)
-        })?;
-        Ok(ValueDigest(event::digest(&[&value])))
-    }
-
-    fn group(&self, event: &UsageEvent) -> Result<GroupKey, Violation> {
-        let value_of = |dimension: &Dimension| {
-            let member = event.data.at(&dimension.path);
-            // A missing dimension is a group of its own: the event still counts in the total.
-            let value = member.as_deref().and_then(data::scalar).unwrap_or_default().into_owned();
-            if value.len() <= DIMENSION_VALUE_BYTES_MAX {
-                return Ok(value);
-            }
-            let message = format!("meter {}: send at most {DIMENSION_VALUE_BYTES_MAX} bytes", self.slug);
-            Err(Violation::new(pointer(&dimension.path), "dimension_too_long", message))
-        };
-        self.dimensions.iter().map(value_of).collect::<Result<_, _>>().map(GroupKey)
-    }
 }
 
 fn pointer(path: &Path) -> String {
@@ -319,10 +249,7 @@ fn pointer(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::usage::{EventData, TimeBasis};
-    use jiff::Timestamp;
     use rstest::rstest;
-    use serde_json::value::RawValue;
 
     fn meter(aggregation: Aggregation, dimensions: &[&str]) -> Meter {
         Meter {
@@ -343,68 +270,108 @@ mod tests {
         Path::parse(text).unwrap()
     }
 
-    fn event(data: &str) -> UsageEvent {
-        UsageEvent {
-            id: "1".to_owned(),
-            source: "edge".to_owned(),
-            event_type: "request".to_owned(),
-            occurred_at: Timestamp::UNIX_EPOCH,
-            time_basis: TimeBasis::Event,
-            data: EventData::new(RawValue::from_string(data.to_owned()).unwrap()).unwrap(),
-        }
+    /// What the meter says to an event whose value and only dimension or filtered value are these.
+    fn read<'v>(
+        meter: &Meter,
+        value: Option<Scalar<'v>>,
+        other: Option<Scalar<'v>>,
+    ) -> Result<Option<Reading>, Violation> {
+        meter.read(|field| if field == Field::Value { value } else { other })
     }
 
     #[rstest]
-    #[case::number(r#"{"n":1.5}"#, Ok("1.5"))]
-    #[case::zero(r#"{"n":0}"#, Ok("0"))]
-    #[case::negative_zero(r#"{"n":-0}"#, Ok("0"))]
-    #[case::missing("{}", Err("quantity_missing"))]
-    #[case::words(r#"{"n":"many"}"#, Err("quantity_not_a_number"))]
-    #[case::negative(r#"{"n":-1}"#, Err("quantity_negative"))]
-    #[case::too_large(r#"{"n":1e20}"#, Err("quantity_out_of_range"))]
-    fn a_sum_takes_a_quantity(#[case] data: &str, #[case] expect: Result<&str, &str>) {
-        let measured = meter(Aggregation::Sum(path("$.n")), &[]).measure(&event(data));
-        let got = measured.map(|measured| match measured {
-            Some((_, Measurement::Add(value))) => value.to_string(),
-            other => panic!("expected a sum, got {other:?}"),
+    #[case::number(Some(Scalar::number("1.5")), Ok("1.5"))]
+    #[case::zero(Some(Scalar::number("0")), Ok("0"))]
+    #[case::negative_zero(Some(Scalar::number("-0")), Ok("0"))]
+    #[case::a_change(Some(Scalar::number("-1")), Ok("-1"))]
+    #[case::missing(None, Err("quantity_missing"))]
+    #[case::words(Some(Scalar::Text("many")), Err("quantity_not_a_number"))]
+    #[case::boolean(Some(Scalar::Boolean(true)), Err("quantity_not_a_number"))]
+    #[case::too_large(Some(Scalar::number("1e20")), Err("quantity_out_of_range"))]
+    fn a_sum_takes_a_quantity(#[case] value: Option<Scalar<'_>>, #[case] expect: Result<&str, &str>) {
+        let reading = read(&meter(Aggregation::Sum(path("$.n")), &[]), value, None);
+        let got = reading.map(|reading| match reading {
+            Some(Reading::Quantity(value)) => value.to_string(),
+            other => panic!("expected a quantity, got {other:?}"),
         });
         assert_eq!(got.map_err(|violation| violation.code), expect.map(str::to_owned));
     }
 
+    #[rstest]
+    #[case(Aggregation::Sum(path("$.n")), true)]
+    #[case(Aggregation::WeightedSum(path("$.n")), true)]
+    #[case(Aggregation::Min(path("$.n")), false)]
+    #[case(Aggregation::Max(path("$.n")), false)]
+    #[case(Aggregation::Latest(path("$.n")), false)]
+    #[case(Aggregation::Average(path("$.n")), false)]
+    fn only_a_change_may_be_negative(#[case] aggregation: Aggregation, #[case] allowed: bool) {
+        let refusal = read(&meter(aggregation, &[]), Some(Scalar::number("-1")), None).err();
+        assert_eq!(refusal.map(|violation| violation.code), (!allowed).then_some("quantity_negative"));
+    }
+
     #[test]
     fn a_refusal_points_at_the_member() {
-        let refusal = meter(Aggregation::Max(path("$.a.n")), &[]).measure(&event("{}")).unwrap_err();
+        let refusal = read(&meter(Aggregation::Max(path("$.a.n")), &[]), None, None).unwrap_err();
         assert_eq!(refusal.pointer, "/data/a/n");
     }
 
+    #[rstest]
+    #[case::string(Some(Scalar::Text("eu")), "eu")]
+    #[case::number(Some(Scalar::number("7.0")), "7.0")]
+    #[case::boolean(Some(Scalar::Boolean(true)), "true")]
+    #[case::missing(None, "")]
+    fn a_dimension_groups(#[case] value: Option<Scalar<'_>>, #[case] group: &str) {
+        let meter = meter(Aggregation::Count, &["region"]);
+        assert_eq!(meter.group_of(|_| value), Ok(GroupKey(vec![group.to_owned()])));
+    }
+
     #[test]
-    fn another_type_is_not_picked() {
-        let other = UsageEvent { event_type: "login".to_owned(), ..event("{}") };
-        assert_eq!(meter(Aggregation::Count, &[]).measure(&other), Ok(None));
+    fn a_long_dimension_is_refused() {
+        let long = "x".repeat(DIMENSION_VALUE_BYTES_MAX + 1);
+        let refusal = meter(Aggregation::Count, &["region"]).group_of(|_| Some(Scalar::Text(&long))).unwrap_err();
+        assert_eq!((refusal.pointer.as_str(), refusal.code), ("/data/region", "dimension_too_long"));
     }
 
     #[rstest]
-    #[case::string(r#"{"region":"eu"}"#, "eu")]
-    #[case::number(r#"{"region":7}"#, "7")]
-    #[case::missing("{}", "")]
-    #[case::an_object_is_no_value(r#"{"region":{}}"#, "")]
-    fn a_dimension_groups(#[case] data: &str, #[case] group: &str) {
-        let (key, _) = meter(Aggregation::Count, &["region"]).measure(&event(data)).unwrap().unwrap();
-        assert_eq!(key, GroupKey(vec![group.to_owned()]));
+    #[case::one_of_them(Some(Scalar::Text("PUT")), true)]
+    #[case::another(Some(Scalar::Text("DELETE")), false)]
+    #[case::a_number_as_text(Some(Scalar::number("7")), true)]
+    #[case::missing(None, false)]
+    fn a_filter_leaves_events_out(#[case] value: Option<Scalar<'_>>, #[case] picked: bool) {
+        let mut meter = meter(Aggregation::Count, &[]);
+        meter.filters.push(Filter { path: path("$.verb"), any_of: ["GET", "PUT", "7"].map(str::to_owned).to_vec() });
+        assert_eq!(read(&meter, None, value), Ok(picked.then_some(Reading::Event)));
+    }
+
+    #[test]
+    fn a_filter_comes_before_the_value() {
+        let mut meter = meter(Aggregation::Sum(path("$.n")), &[]);
+        meter.filters.push(Filter { path: path("$.verb"), any_of: vec!["GET".to_owned()] });
+        assert_eq!(read(&meter, None, None), Ok(None));
     }
 
     #[test]
     fn equal_values_are_one_member() {
         let unique = meter(Aggregation::UniqueCount(path("$.ip")), &[]);
-        let member = |data: &str| unique.measure(&event(data)).unwrap().unwrap().1;
-        assert_eq!(member(r#"{"ip":"::1"}"#), member(r#"{"ip":"\u003a:1"}"#));
-        assert_ne!(member(r#"{"ip":"::1"}"#), member(r#"{"ip":"::2"}"#));
-        assert_eq!(unique.measure(&event("{}")).unwrap_err().code, "value_missing");
+        let member = |value| read(&unique, Some(value), None).unwrap();
+        assert_eq!(member(Scalar::Text("1")), member(Scalar::number("1")));
+        assert_ne!(member(Scalar::Text("::1")), member(Scalar::Text("::2")));
+        assert_eq!(read(&unique, None, None).unwrap_err().code, "value_missing");
     }
 
     #[test]
     fn a_dimension_is_named_once() {
         let twice = meter(Aggregation::Count, &["region", "region"]);
         assert_eq!(twice.check().unwrap_err().pointer, "/dimensions/1/name");
+    }
+
+    #[rstest]
+    #[case(vec![], Some("/filters/0/anyOf"))]
+    #[case(vec!["x".repeat(DIMENSION_VALUE_BYTES_MAX + 1)], Some("/filters/0/anyOf"))]
+    #[case(vec![String::new()], None)]
+    fn a_filter_names_its_values(#[case] any_of: Vec<String>, #[case] pointer: Option<&str>) {
+        let mut meter = meter(Aggregation::Count, &[]);
+        meter.filters.push(Filter { path: path("$.verb"), any_of });
+        assert_eq!(meter.check().err().map(|violation| violation.pointer).as_deref(), pointer);
     }
 }

@@ -9,11 +9,12 @@ pub mod meter;
 pub mod quantity;
 pub mod scalar;
 pub mod tally;
+pub mod watermark;
 pub mod window;
 
-pub use data::{EventData, Path};
+pub use data::Path;
 pub use event::{Bucket, EventKey, TimeBasis, UsageEvent};
-pub use meter::{Aggregation, Dimension, Field, Filter, GroupKey, Measurement, Meter};
+pub use meter::{Aggregation, Dimension, Field, Filter, GroupKey, Meter};
 pub use quantity::{Quantity, QuantityError};
 pub use scalar::Scalar;
 pub use tally::{Reading, Tally, TotalOutOfRange};

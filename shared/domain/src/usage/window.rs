@@ -3,8 +3,8 @@
 //! Invariant: counting over a window equals counting over its parts: sums add, maxima take the largest, and distinct
 //! values are united, never added.
 
-use super::{Aggregation, GroupKey, meter::ValueDigest};
-use crate::calendar::{self, CalendarError};
+use super::{GroupKey, Tally, TotalOutOfRange, meter::ValueDigest};
+use crate::calendar::{self, CalendarError, Period};
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use rust_decimal::Decimal;
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,74 +62,64 @@ pub struct HourlyCounter {
 /// The value of a counter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CounterValue {
-    /// A count, a sum or a maximum.
-    Number(Decimal),
+    /// What can be added up.
+    Tally(Tally),
     /// One member of a set of distinct values.
     Member(ValueDigest),
 }
 
-/// A total of more than 28 digits, beyond what any sender can reach by the bounds of a quantity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the total of the counters is out of range")]
-pub struct TotalOutOfRange;
-
-/// Combines counters under `label`, which names the window and group that each belongs to.
+/// Combines counters under `label`, which names the window and group that each belongs to; `span` is that window.
 pub fn combine<L: Ord>(
-    aggregation: &Aggregation,
     counters: impl IntoIterator<Item = HourlyCounter>,
     label: impl Fn(&HourlyCounter) -> L,
+    span: impl Fn(&L) -> Period,
 ) -> Result<BTreeMap<L, Decimal>, TotalOutOfRange> {
     let mut totals: BTreeMap<L, Total> = BTreeMap::new();
     for counter in counters {
-        let total = totals.entry(label(&counter)).or_default();
+        let label = label(&counter);
+        let start = span(&label).start();
+        let total = totals.entry(label).or_default();
         match counter.value {
             CounterValue::Member(member) => {
                 total.members.insert(member);
             }
-            CounterValue::Number(value) => total.number = Some(total.with(aggregation, value)?),
+            CounterValue::Tally(tally) => {
+                let tally = tally.seen_from(counter.hour, start)?;
+                total.tally = Some(match total.tally {
+                    Some(so_far) => so_far.merge(tally)?,
+                    None => tally,
+                });
+            }
         }
     }
-    Ok(totals.into_iter().map(|(label, total)| (label, total.value())).collect())
+    let value = |(label, total): (L, Total)| total.value(span(&label)).map(|value| (label, value));
+    totals.into_iter().map(value).collect()
 }
 
-/// The value of all `counters` together.
-pub fn total(
-    aggregation: &Aggregation,
-    counters: impl IntoIterator<Item = HourlyCounter>,
-) -> Result<Decimal, TotalOutOfRange> {
-    Ok(combine(aggregation, counters, |_| ())?.remove(&()).unwrap_or(Decimal::ZERO))
+/// The value of all `counters` together, over `period`.
+pub fn total(counters: impl IntoIterator<Item = HourlyCounter>, period: Period) -> Result<Decimal, TotalOutOfRange> {
+    Ok(combine(counters, |_| (), |()| period)?.remove(&()).unwrap_or(Decimal::ZERO))
 }
 
 #[derive(Default)]
 struct Total {
-    number: Option<Decimal>,
+    tally: Option<Tally>,
     members: BTreeSet<ValueDigest>,
 }
 
 impl Total {
-    fn with(&self, aggregation: &Aggregation, value: Decimal) -> Result<Decimal, TotalOutOfRange> {
-        let Some(so_far) = self.number else { return Ok(value) };
-        match aggregation {
-            Aggregation::Count | Aggregation::Sum(_) => so_far.checked_add(value).ok_or(TotalOutOfRange),
-            Aggregation::Min(_)
-            | Aggregation::Latest(_)
-            | Aggregation::Average(_)
-            | Aggregation::WeightedSum(_)
-            | Aggregation::Max(_) => Ok(so_far.max(value)),
-            // Unique counts are stored as members; a number under such a meter adds nothing.
-            Aggregation::UniqueCount(_) => Ok(so_far),
+    fn value(&self, period: Period) -> Result<Decimal, TotalOutOfRange> {
+        match self.tally {
+            Some(tally) => tally.value(period),
+            None => Ok(Decimal::from(self.members.len())),
         }
-    }
-
-    fn value(&self) -> Decimal {
-        self.number.unwrap_or_else(|| Decimal::from(self.members.len())).normalize()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::usage::Path;
+    use crate::usage::Quantity;
     use proptest::prelude::*;
     use rstest::rstest;
 
@@ -137,16 +127,20 @@ mod tests {
         HourlyCounter { hour: format!("2026-05-{hour}:00:00Z").parse().unwrap(), group: GroupKey::default(), value }
     }
 
+    fn tally(hour: &str, tally: Tally) -> HourlyCounter {
+        at(hour, CounterValue::Tally(tally))
+    }
+
     fn number(hour: &str, value: i64) -> HourlyCounter {
-        at(hour, CounterValue::Number(Decimal::from(value)))
+        tally(hour, Tally::Sum(Quantity::new(value, 0).unwrap()))
+    }
+
+    fn may() -> Period {
+        Period::new("2026-05-01T00:00:00Z".parse().unwrap(), "2026-06-01T00:00:00Z".parse().unwrap()).unwrap()
     }
 
     fn member(hour: &str, value: u8) -> HourlyCounter {
         at(hour, CounterValue::Member(ValueDigest([value; 16])))
-    }
-
-    fn path() -> Path {
-        Path::parse("$.n").unwrap()
     }
 
     // Berlin put its clocks forward on 29 March 2026 and back on 26 October 2025; Sydney is ahead of UTC by 10 hours.
@@ -171,13 +165,23 @@ mod tests {
     }
 
     #[rstest]
-    #[case::count(Aggregation::Count, vec![number("01T00", 2), number("01T01", 3)], 5)]
-    #[case::sum(Aggregation::Sum(path()), vec![number("01T00", 2), number("02T00", 3)], 5)]
-    #[case::max(Aggregation::Max(path()), vec![number("01T00", 2), number("02T00", 3), number("03T00", 1)], 3)]
-    #[case::unique(Aggregation::UniqueCount(path()), vec![member("01T00", 1), member("02T00", 1), member("02T00", 2)], 2)]
-    #[case::nothing(Aggregation::Max(path()), vec![], 0)]
-    fn counters_combine(#[case] aggregation: Aggregation, #[case] counters: Vec<HourlyCounter>, #[case] expect: i64) {
-        assert_eq!(total(&aggregation, counters), Ok(Decimal::from(expect)));
+    #[case::sum(vec![number("01T00", 2), number("02T00", 3)], 5)]
+    #[case::max(vec![tally("01T00", Tally::Max(Quantity::whole(2))), tally("02T00", Tally::Max(Quantity::ONE))], 2)]
+    #[case::unique(vec![member("01T00", 1), member("02T00", 1), member("02T00", 2)], 2)]
+    #[case::nothing(vec![], 0)]
+    fn counters_combine(#[case] counters: Vec<HourlyCounter>, #[case] expect: i64) {
+        assert_eq!(total(counters, may()), Ok(Decimal::from(expect)));
+    }
+
+    #[test]
+    fn a_level_goes_on_through_the_hours_of_its_window() {
+        // Two seats from the start of 1 May on, and one less from the start of the 16th: 2 x 15 + 1 x 16 days of 31.
+        let change = |hour, seats: i64| {
+            let change = Quantity::new(seats, 0).unwrap();
+            tally(hour, Tally::Weighted { change, moment: Quantity::ZERO })
+        };
+        let value = total(vec![change("01T00", 2), change("16T00", -1)], may()).unwrap();
+        assert_eq!(value.to_string(), "1.483870968");
     }
 
     #[test]
@@ -185,7 +189,7 @@ mod tests {
         let new_york = TimeZone::get("America/New_York").unwrap();
         let counters = vec![number("02T03", 1), number("02T04", 10)];
         let label = |counter: &HourlyCounter| Window::Day.start(counter.hour, &new_york).unwrap().to_string();
-        let days = combine(&Aggregation::Count, counters, label).unwrap();
+        let days = combine(counters, label, |_| may()).unwrap();
         let expect = [("2026-05-01T04:00:00Z", 1), ("2026-05-02T04:00:00Z", 10)];
         assert_eq!(days, expect.map(|(day, n)| (day.to_owned(), Decimal::from(n))).into());
     }
@@ -196,9 +200,8 @@ mod tests {
             values in prop::collection::vec((0_u8..24, 0_u8..10), 0..60),
         ) {
             let counters = || values.iter().map(|(hour, value)| member(&format!("01T{hour:02}"), *value));
-            let unique = Aggregation::UniqueCount(path());
-            let hours = combine(&unique, counters(), |counter| counter.hour).unwrap();
-            let whole = total(&unique, counters()).unwrap();
+            let hours = combine(counters(), |counter| counter.hour, |_| may()).unwrap();
+            let whole = total(counters(), may()).unwrap();
             let distinct: BTreeSet<u8> = values.iter().map(|(_, value)| *value).collect();
             prop_assert_eq!(whole, Decimal::from(distinct.len()));
             prop_assert!(whole <= hours.values().sum());
