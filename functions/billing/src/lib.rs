@@ -1,7 +1,8 @@
 //! Closes billing periods: the tick finds what is due, the worker turns one period of one subscription into an invoice.
 //!
-//! Invariants: nobody scans tenants, the sparse index says who is due; a period is billed at most once, by the condition
-//! of the one transaction that writes its invoice; what a crash leaves unpublished, the next delivery or tick publishes.
+//! Invariants: nobody scans tenants, the sparse index says who is due; no period is billed before everything that was
+//! accepted until it closed is counted; a period is billed at most once, by the condition of the one transaction that
+//! writes its invoice; what a crash leaves unpublished, the next delivery or tick publishes.
 
 mod statement;
 mod tick;
@@ -10,7 +11,10 @@ mod worker;
 pub use tick::{TICK_REQUESTS_MAX, tick};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use cloud::{Fault, World, batch};
+use cloud::{
+    Fault, World, batch,
+    spend::{self, Function},
+};
 use serde_json::Value;
 
 /// Subscriptions that are billed at a time.
@@ -37,6 +41,10 @@ impl Cause {
 
 /// Runs the tick, or bills what the messages request; answers which messages to deliver again.
 pub async fn handle(world: &World, cause: Cause) -> Result<SqsBatchResponse, Fault> {
+    spend::invocation(world, Function::Billing, run(world, cause)).await
+}
+
+async fn run(world: &World, cause: Cause) -> Result<SqsBatchResponse, Fault> {
     match cause {
         Cause::Tick => tick(world).await.map(|()| SqsBatchResponse::default()),
         Cause::Messages(event) => Ok(batch::each(event, PERIODS_AT_ONCE, |record| worker::bill(world, record)).await),

@@ -46,6 +46,8 @@ fn usage_line(plan: &PlanVersion, price: &Price, quantity: Decimal) -> Result<Li
 async fn used(world: &World, subscription: &Subscription, price: &Price, period: Period) -> Result<Decimal, Fault> {
     let missing = || Fault::permanent("compute invoice", format!("the meter {} does not exist", price.meter));
     let meter = world.meter(&price.meter).await?.ok_or_else(missing)?;
-    let counters = world.store(subscription.tenant_id).counters(meter.id, period).await?;
-    window::total(&meter.aggregation, counters).map_err(|error| Fault::permanent("compute invoice", error))
+    let counters = world.store(subscription.tenant_id).counters(&meter, period).await?;
+    let total = window::total(counters, period).map_err(|error| Fault::permanent("compute invoice", error))?;
+    // Changes may come to less than nothing; nobody is billed less than nothing for using.
+    Ok(total.max(Decimal::ZERO))
 }

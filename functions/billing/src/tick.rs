@@ -1,4 +1,5 @@
-//! The tick: asks for every period that has closed to be billed, and publishes what a crash left behind.
+//! The tick: raises the watermark, asks for every period to be billed that has closed and of which everything is counted,
+//! and publishes what a crash left behind.
 
 use cloud::{Fault, World, store::across::Due};
 use events::{BillingRequestedV1, Envelope, Message};
@@ -10,11 +11,17 @@ pub const TICK_REQUESTS_MAX: usize = 50_000;
 pub async fn tick(world: &World) -> Result<(), Fault> {
     let now = world.now();
     let swept = world.sweep_invoice_facts(now).await?;
-    let mut due = world.due_subscriptions(now).await?;
+    let complete_through = world.raise_watermark().await?.complete_through();
+    let is_counted = |due: &Due| complete_through.is_some_and(|through| due.closes_at <= through);
+    let (mut due, waiting): (Vec<Due>, Vec<Due>) =
+        world.due_subscriptions(now).await?.into_iter().partition(is_counted);
     due.truncate(TICK_REQUESTS_MAX);
     let requests = due.iter().map(|due| request(world, due)).collect::<Result<Vec<Message>, Fault>>()?;
-    tracing::info!(due = due.len(), swept, "tick");
-    world.metrics().count(&world.settings().stage, "billing", "PeriodsDue", due.len() as u64, now);
+    let through = complete_through.map(tracing::field::display);
+    tracing::info!(due = due.len(), waiting = waiting.len(), swept, complete_through = through, "tick");
+    for (name, periods) in [("PeriodsDue", due.len()), ("PeriodsWaiting", waiting.len())] {
+        world.metrics().count(&world.settings().stage, "billing", name, periods as u64, now);
+    }
     world.publish(&requests).await.map_err(|failed| failed.cause)
 }
 

@@ -1,4 +1,6 @@
 //! The worker: one `billing.requested.v1` becomes one invoice, whatever races and however often it is delivered.
+//!
+//! A period is billed when all of its usage is counted. A request that comes before is dropped, and the tick asks again.
 
 use crate::statement;
 use cloud::{
@@ -28,11 +30,20 @@ pub(crate) async fn bill(world: &World, record: Record) -> Result<(), Fault> {
     let invoice_id = subscription::invoice_id(subscription_id, period);
     for _ in 0..RACES_MAX {
         let outcome = bill_once(world, envelope.subject, subscription_id, period, &envelope.correlationid).await?;
-        if outcome != BillOutcome::Raced {
-            return finish(world, &envelope, invoice_id, outcome).await;
+        match outcome {
+            None => return wait(world),
+            Some(BillOutcome::Raced) => {}
+            Some(outcome) => return finish(world, &envelope, invoice_id, outcome).await,
         }
     }
     Err(Fault::Conflict { operation: "bill period" })
+}
+
+/// Nothing is remembered of a request that came too early, so that the tick's next one is not taken for a repeat.
+fn wait(world: &World) -> Result<(), Fault> {
+    tracing::info!("the period waits until all of its usage is counted");
+    world.metrics().count(&world.settings().stage, "billing", "PeriodsWaiting", 1, world.now());
+    Ok(())
 }
 
 /// Publishes the facts, also those of an earlier try that died before it could, and only then forgets the request.
@@ -49,24 +60,29 @@ async fn finish(
     world.mark_processed(Consumer::Billing, envelope.id, world.now()).await
 }
 
+/// One try; `None` if usage of the period may not be counted yet.
 async fn bill_once(
     world: &World,
     tenant_id: TenantId,
     subscription_id: SubscriptionId,
     period: u32,
     correlation_id: &CorrelationId,
-) -> Result<BillOutcome, Fault> {
+) -> Result<Option<BillOutcome>, Fault> {
     let store = world.store(tenant_id);
     let missing = |what: &'static str| Fault::permanent("bill period", format!("the {what} does not exist"));
     let subscription = store.subscription(subscription_id).await?.ok_or_else(|| missing("subscription"))?;
     if subscription.next_period > period {
-        return Ok(BillOutcome::AlreadyBilled);
+        return Ok(Some(BillOutcome::AlreadyBilled));
     }
     let now = world.now();
     let closes_at = subscription.closes_at(period, world.settings().invoice_grace).map_err(out_of_calendar)?;
     if subscription.next_period < period || now < closes_at {
         // Only a forged or reordered request asks for a period before its turn; billing it early would be wrong.
         return Err(Fault::permanent("bill period", "the period is not due"));
+    }
+    // Asked before the counters are read, which therefore hold everything up to it.
+    if world.complete_through().await?.is_none_or(|through| through < closes_at) {
+        return Ok(None);
     }
     let tenant = store.tenant().await?.ok_or_else(|| missing("tenant"))?;
     let draft = statement::draft(world, &subscription, period).await?;
@@ -75,7 +91,7 @@ async fn bill_once(
     let invoice = draft.clone().finalize(number, now, world.settings().payment_term);
     let facts = facts(&draft, &invoice, correlation_id).map_err(|error| Fault::permanent("encode event", error))?;
     let next = next_bill(world, &subscription, period)?;
-    store.bill(&invoice, numbers_used, next, &facts, now).await
+    store.bill(&invoice, numbers_used, next, &facts, now).await.map(Some)
 }
 
 fn next_bill(world: &World, subscription: &Subscription, period: u32) -> Result<NextBill, Fault> {

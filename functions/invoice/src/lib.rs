@@ -10,6 +10,7 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use cloud::{
     Blob, Fault, World,
     batch::{self, Record},
+    spend::{self, Function},
     store::{Consumer, PdfRecord, StoredInvoice},
 };
 use domain::{id::InvoiceId, invoice, tenant::Tenant};
@@ -20,7 +21,8 @@ const INVOICES_AT_ONCE: usize = 2;
 
 /// Prints the invoice of every message in `event`; answers which messages to deliver again.
 pub async fn handle(world: &World, event: SqsEvent) -> SqsBatchResponse {
-    batch::each(event, INVOICES_AT_ONCE, |record| print(world, record)).await
+    let batch = batch::each(event, INVOICES_AT_ONCE, |record| print(world, record));
+    spend::invocation(world, Function::Invoice, batch).await
 }
 
 async fn print(world: &World, record: Record) -> Result<(), Fault> {

@@ -6,6 +6,9 @@ use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 async fn main() -> Result<(), Error> {
     cloud::telemetry::init();
     let world = &cloud::World::from_env().await?;
-    run(service_fn(|event: LambdaEvent<_>| async move { Ok::<_, Error>(usage::handle(world, event.payload).await) }))
-        .await
+    let lanes = &usage::Lanes::default();
+    run(service_fn(
+        |event: LambdaEvent<_>| async move { Ok::<_, Error>(usage::handle(world, lanes, event.payload).await) },
+    ))
+    .await
 }

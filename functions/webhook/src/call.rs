@@ -15,7 +15,7 @@ use reqwest::{
     header::{CONTENT_TYPE, HeaderValue, USER_AGENT},
     redirect,
 };
-use std::{error::Error, time::Duration};
+use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 /// From the start of a call to the head of its answer.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -28,8 +28,39 @@ const CALLED_BY: &str = concat!("Meterline/", env!("CARGO_PKG_VERSION"));
 /// Calls endpoints. Built once; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    client: Client,
+    transport: Transport,
     targets: Targets,
+}
+
+/// How a call leaves the process, if it does.
+#[derive(Clone)]
+enum Transport {
+    Http(Client),
+    InProcess(Arc<dyn Fn(&Hook<'_>) -> u16 + Send + Sync>),
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Http(_) => "Http",
+            Self::InProcess(_) => "InProcess",
+        })
+    }
+}
+
+/// A webhook as an endpoint gets it.
+#[derive(Clone, Copy, Debug)]
+pub struct Hook<'a> {
+    /// Where to.
+    pub url: &'a str,
+    /// The header `webhook-id`, by which an endpoint tells a repeat.
+    pub id: EventId,
+    /// The header `webhook-timestamp`.
+    pub sent_at: Timestamp,
+    /// The header `webhook-signature`.
+    pub signature: &'a str,
+    /// The signed text: the whole event.
+    pub body: &'a str,
 }
 
 /// The HTTP client cannot be built: this machine has no CA certificates.
@@ -74,7 +105,13 @@ impl Caller {
             (Err(_), Targets::Any) => client(targets, timeout).tls_certs_only([]).build()?,
             (Err(error), Targets::Public) => return Err(error.into()),
         };
-        Ok(Self { client, targets })
+        Ok(Self { transport: Transport::Http(client), targets })
+    }
+
+    /// A caller that reaches no network: `endpoint` answers every call with a status, here and now. For the simulation,
+    /// whose every step must replay.
+    pub fn in_process(endpoint: impl Fn(&Hook<'_>) -> u16 + Send + Sync + 'static) -> Self {
+        Self { transport: Transport::InProcess(Arc::new(endpoint)), targets: Targets::Any }
     }
 
     pub(crate) async fn call(&self, call: &Call<'_>) -> Outcome {
@@ -83,14 +120,21 @@ impl Caller {
             Ok(url) => url,
             Err(refused) => return failed(refused.to_string()),
         };
-        let mut request = self
-            .client
+        let signature = sign(call.secrets, &call.event_id.to_string(), call.sent_at, call.body);
+        let client = match &self.transport {
+            Transport::Http(client) => client,
+            Transport::InProcess(endpoint) => {
+                let Call { event_id: id, sent_at, body, .. } = *call;
+                return judged(endpoint(&Hook { url: url.as_str(), id, sent_at, signature: &signature, body }));
+            }
+        };
+        let mut request = client
             .post(url)
             .header(CONTENT_TYPE, "application/cloudevents+json")
             .header(USER_AGENT, CALLED_BY)
             .header("webhook-id", call.event_id.to_string())
             .header("webhook-timestamp", call.sent_at.as_second())
-            .header("webhook-signature", sign(call.secrets, &call.event_id.to_string(), call.sent_at, call.body));
+            .header("webhook-signature", signature);
         if let Ok(correlation_id) = HeaderValue::from_str(call.correlation_id) {
             request = request.header("x-correlation-id", correlation_id);
         }
@@ -161,7 +205,8 @@ mod tests {
     }
 
     fn caller(targets: Targets, timeout: Duration) -> Caller {
-        Caller { client: client(targets, timeout).tls_certs_only([]).build().unwrap(), targets }
+        let client = client(targets, timeout).tls_certs_only([]).build().unwrap();
+        Caller { transport: Transport::Http(client), targets }
     }
 
     async fn call(caller: &Caller, url: &str) -> Outcome {

@@ -16,12 +16,13 @@ mod errand;
 mod step;
 mod target;
 
-pub use call::{Caller, CallerError};
+pub use call::{Caller, CallerError, Hook};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use cloud::{
     Fault, World,
     batch::{self, Record},
+    spend::{self, Function},
     store::{Consumer, Delivery, DeliveryStatus, Endpoint},
 };
 use domain::id::{DeliveryId, EventId};
@@ -35,7 +36,8 @@ const MESSAGES_AT_ONCE_MAX: usize = 10;
 
 /// Handles a batch of events and due attempts, and answers which of them to deliver again.
 pub async fn handle(world: &World, caller: &Caller, event: SqsEvent) -> SqsBatchResponse {
-    batch::each(event, MESSAGES_AT_ONCE_MAX, |record| on_message(world, caller, record)).await
+    let batch = batch::each(event, MESSAGES_AT_ONCE_MAX, |record| on_message(world, caller, record));
+    spend::invocation(world, Function::Webhook, batch).await
 }
 
 async fn on_message(world: &World, caller: &Caller, record: Record) -> Result<(), Fault> {

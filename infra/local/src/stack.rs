@@ -66,6 +66,8 @@ pub struct Schedule {
     pub function: String,
     /// How long from one call to the next.
     pub rate: Duration,
+    /// How long after a full hour the first call is, if the clock decides; calls of a mere rate may begin at any time.
+    pub offset: Duration,
 }
 
 /// Why the stack cannot be made.
@@ -77,7 +79,7 @@ pub enum StackError {
     /// The template says something that cannot be made locally.
     #[error("{place} of the template: {problem}")]
     Template {
-        /// Where: `UsageQueue.RedrivePolicy`.
+        /// Where: `BillingQueue.RedrivePolicy`.
         place: String,
         /// What.
         problem: String,

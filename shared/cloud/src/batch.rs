@@ -1,9 +1,13 @@
 //! SQS batches, solved once: each message alone, a bound on how many at a time, and only the failed ones return.
 //!
 //! Invariants: one message's fault or panic holds up no other; a message that is no event fails until SQS moves it to
-//! the dead-letter queue; what failed is logged once, here, with the correlation id of its request.
+//! the dead-letter queue; what failed is logged once, here, with the correlation id of its request; what a message costs
+//! is its tenant's.
 
-use crate::Fault;
+use crate::{
+    Fault,
+    spend::{self, Amounts},
+};
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
 use events::{DecodeError, Header};
 use futures::{FutureExt, StreamExt, stream};
@@ -84,7 +88,12 @@ where
         correlation_id = %record.header.correlationid,
     );
     // The guard needs unwinding, which is why Cargo.toml says panic = "unwind".
-    let outcome = AssertUnwindSafe(handler(record)).catch_unwind().instrument(span.clone()).await;
+    let tenant_id = record.header.subject;
+    let handled = async {
+        spend::add(&Amounts { messages: 1, ..Amounts::default() });
+        AssertUnwindSafe(handler(record)).catch_unwind().await
+    };
+    let outcome = spend::of_tenant(tenant_id, handled).instrument(span.clone()).await;
     let _entered = span.enter();
     match outcome {
         Ok(Ok(())) => None,

@@ -1,4 +1,5 @@
-//! Invoice PDFs in S3. The first PDF of an invoice stands: a put refuses to replace what is there.
+//! What lies in S3: invoice PDFs, of which the first stands, since a put refuses to replace it; and large segments of the
+//! usage log, whose keys hold their digests, so that writing one again changes nothing.
 
 use crate::{Fault, World};
 use aws_sdk_s3::{error::ProvideErrorMetadata, presigning::PresigningConfig, primitives::ByteStream};
@@ -55,5 +56,27 @@ impl World {
         let request = request.response_content_disposition(format!("inline; filename=\"{file_name}\""));
         let presigned = request.presigned(expires).await.map_err(|error| Fault::of_call("s3:presign", error))?;
         Ok(presigned.uri().to_owned())
+    }
+
+    /// Stores a segment of the usage log.
+    pub(crate) async fn put_log_object(&self, key: &str, body: Vec<u8>) -> Result<(), Fault> {
+        let request = self.s3().put_object().bucket(&self.settings().usage_log_bucket).key(key);
+        let sent = request.content_type("application/octet-stream").body(ByteStream::from(body)).send().await;
+        sent.map(drop).map_err(|error| Fault::of_call("s3:PutObject", error))
+    }
+
+    /// A segment of the usage log, if it is there.
+    pub(crate) async fn log_object(&self, key: &str) -> Result<Option<Vec<u8>>, Fault> {
+        let request = self.s3().get_object().bucket(&self.settings().usage_log_bucket).key(key);
+        let answer = match request.send().await {
+            Ok(answer) => answer,
+            // S3 does not tell a key that is not there from one that is forbidden to whoever may not list the bucket.
+            Err(error) if matches!(error.code(), Some("NoSuchKey" | "AccessDenied")) => return Ok(None),
+            Err(error) => return Err(Fault::of_call("s3:GetObject", error)),
+        };
+        let body = answer.body.collect().await;
+        // A connection that breaks within a body is no refusal: the next try reads it whole.
+        let body = body.map_err(|error| Fault::Transient { operation: "s3:GetObject", cause: error.into() })?;
+        Ok(Some(body.to_vec()))
     }
 }

@@ -1,7 +1,12 @@
 //! Publishing: events to the topic in batches, and delayed messages to the webhook function's own queue.
+//!
+//! Queues filter by the attributes `type` and, of usage, `lap`, which must be the lap in which the message is published:
+//! [`domain::usage::watermark`] says why. Usage has the tenant for its message group, with which SQS deals fairly: a
+//! tenant that sends a lot does not hold up the others.
 
 use crate::{Fault, World};
 use aws_sdk_sns::types::{MessageAttributeValue, PublishBatchRequestEntry};
+use domain::usage::watermark::Parity;
 use events::Message;
 use jiff::SignedDuration;
 
@@ -11,6 +16,8 @@ const BATCH_MESSAGES_MAX: usize = 10;
 pub const BATCH_BYTES_MAX: usize = 256 * 1024;
 /// What the attributes of one message may add to its body.
 pub const MESSAGE_OVERHEAD_BYTES_MAX: usize = 512;
+/// Types that begin so are usage.
+const USAGE: &str = "usage.";
 /// Longest delay of a queued message (AWS limit: 15 minutes).
 const DELAY_SECONDS_MAX: i64 = 900;
 
@@ -105,11 +112,14 @@ fn batches(messages: &[Message]) -> Vec<Vec<usize>> {
 
 fn entry(position: usize, message: &Message) -> Result<PublishBatchRequestEntry, aws_sdk_sns::error::BuildError> {
     let attribute = |value: String| MessageAttributeValue::builder().data_type("String").string_value(value).build();
+    let tenant = message.tenant_id.to_string();
     PublishBatchRequestEntry::builder()
         .id(position.to_string())
         .message(&message.body)
+        .set_message_group_id(message.event_type.starts_with(USAGE).then(|| tenant.clone()))
         .message_attributes("type", attribute(message.event_type.clone())?)
-        .message_attributes("tenant", attribute(message.tenant_id.to_string())?)
+        .message_attributes("tenant", attribute(tenant)?)
+        .message_attributes("lap", attribute(Parity::of(message.time).as_str().to_owned())?)
         .build()
 }
 
@@ -124,6 +134,7 @@ mod tests {
             id: EventId::derived(&["1"]),
             event_type: "usage.recorded.v1".to_owned(),
             tenant_id: TenantId::derived(&["acme"]),
+            time: "2026-06-01T12:06:00Z".parse().unwrap(),
             body: "x".repeat(bytes),
         }
     }
@@ -136,6 +147,19 @@ mod tests {
     #[case::longer_than_sqs_can(SignedDuration::from_hours(20), 900)]
     fn a_delay_is_rounded_up_and_bounded(#[case] delay: SignedDuration, #[case] expect: i32) {
         assert_eq!(delay_seconds(delay), expect);
+    }
+
+    #[rstest]
+    #[case::usage("usage.recorded.v1", true)]
+    #[case::facts("invoice.ready.v1", false)]
+    fn usage_is_grouped_by_tenant_and_everything_has_its_lap(#[case] event_type: &str, #[case] grouped: bool) {
+        let message = Message { event_type: event_type.to_owned(), ..message(1) };
+        let entry = entry(0, &message).unwrap();
+        let tenant = message.tenant_id.to_string();
+        assert_eq!(entry.message_group_id(), grouped.then_some(tenant.as_str()));
+        let attributes = entry.message_attributes().unwrap();
+        let text = |name: &str| attributes[name].string_value().unwrap();
+        assert_eq!((text("type"), text("tenant"), text("lap")), (event_type, tenant.as_str(), "odd"));
     }
 
     const FULL: usize = BATCH_BYTES_MAX - MESSAGE_OVERHEAD_BYTES_MAX;

@@ -11,9 +11,12 @@ mod bus;
 mod clock;
 pub mod fault;
 mod random;
+pub mod rebuild;
 mod settings;
+pub mod spend;
 pub mod store;
 pub mod telemetry;
+mod watermark;
 mod world;
 
 pub use blobs::{Blob, LINK_SECONDS, PutOutcome};

@@ -40,12 +40,22 @@ pub struct Settings {
     pub webhooks_table: String,
     /// The topic.
     pub topic_arn: String,
+    /// Queue of usage that is accepted in even laps.
+    pub usage_even_queue_url: String,
+    /// Queue of usage that is accepted in odd laps.
+    pub usage_odd_queue_url: String,
+    /// Where usage ends that could not be counted.
+    pub usage_dead_letter_queue_url: String,
     /// The webhook function's own queue, for delayed retries.
     pub webhook_queue_url: String,
     /// Where deliveries end that were given up.
     pub webhook_dead_letter_queue_url: String,
     /// Bucket of invoice PDFs.
     pub invoices_bucket: String,
+    /// Bucket of the large segments of the usage log.
+    pub usage_log_bucket: String,
+    /// Largest segment that is kept in DynamoDB, in bytes.
+    pub segment_inline_bytes_max: usize,
     /// Digest of the platform key; only `api` has it.
     pub platform_key: Option<KeyDigest>,
     /// Who writes the invoices.
@@ -73,6 +83,9 @@ pub struct Seller {
 
 /// Grace that applies unless the operator chose another.
 const INVOICE_GRACE_MINUTES: i64 = 60;
+/// Largest segment in DynamoDB unless the operator chose another: beyond, $5 for a million puts to S3 cost less than
+/// $0.625 for a million KB.
+const SEGMENT_INLINE_BYTES: i64 = 8 * 1024;
 /// Payment term that applies unless the operator chose another.
 const PAYMENT_TERM_DAYS: i64 = 14;
 
@@ -106,9 +119,15 @@ impl Settings {
             invoices_table: required("INVOICES_TABLE")?,
             webhooks_table: required("WEBHOOKS_TABLE")?,
             topic_arn: required("TOPIC_ARN")?,
+            usage_even_queue_url: required("USAGE_EVEN_QUEUE_URL")?,
+            usage_odd_queue_url: required("USAGE_ODD_QUEUE_URL")?,
+            usage_dead_letter_queue_url: required("USAGE_DEAD_LETTER_QUEUE_URL")?,
             webhook_queue_url: required("WEBHOOK_QUEUE_URL")?,
             webhook_dead_letter_queue_url: required("WEBHOOK_DEAD_LETTER_QUEUE_URL")?,
             invoices_bucket: required("INVOICES_BUCKET")?,
+            usage_log_bucket: required("USAGE_LOG_BUCKET")?,
+            segment_inline_bytes_max: usize::try_from(number("SEGMENT_INLINE_BYTES", SEGMENT_INLINE_BYTES)?)
+                .unwrap_or(usize::MAX),
             platform_key: platform_key(text("PLATFORM_KEY"))?,
             seller: Seller {
                 name: required("SELLER_NAME")?,
@@ -142,7 +161,11 @@ mod tests {
     fn lookup(changes: &'static [(&'static str, &'static str)]) -> impl Fn(&str) -> Option<String> {
         move |name| {
             let changed = changes.iter().find(|(changed, _)| *changed == name).map(|(_, value)| *value);
-            let default = if name.ends_with("MINUTES") || name.ends_with("DAYS") || name.ends_with("ADDRESSES") {
+            let default = if name.ends_with("MINUTES")
+                || name.ends_with("DAYS")
+                || name.ends_with("BYTES")
+                || name.ends_with("ADDRESSES")
+            {
                 ""
             } else {
                 "value"

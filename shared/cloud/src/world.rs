@@ -1,6 +1,9 @@
 //! The world that a handler runs in: who answers, what time it is, and where randomness comes from.
 
-use crate::{Clock, Metrics, Random, Settings, TenantStore};
+use crate::{
+    Clock, Metrics, Random, Settings, TenantStore,
+    spend::{Calls, Gathered},
+};
 use aws_config::SdkConfig;
 use domain::{Timestamp, id::TenantId};
 use events::CorrelationId;
@@ -19,6 +22,7 @@ struct Parts {
     random: Random,
     settings: Settings,
     metrics: Metrics,
+    gathered: Gathered,
 }
 
 impl World {
@@ -33,16 +37,21 @@ impl World {
     #[must_use]
     pub fn new(config: &SdkConfig, settings: Settings, clock: Clock, random: Random, metrics: Metrics) -> Self {
         // An emulator has no DNS name per bucket; AWS keeps its virtual-hosted style.
-        let s3 = aws_sdk_s3::config::Builder::from(config).force_path_style(config.endpoint_url().is_some()).build();
+        let s3 = aws_sdk_s3::config::Builder::from(config).force_path_style(config.endpoint_url().is_some());
+        // Every call tells who pays for it.
+        let dynamo = aws_sdk_dynamodb::config::Builder::from(config);
+        let sns = aws_sdk_sns::config::Builder::from(config);
+        let sqs = aws_sdk_sqs::config::Builder::from(config);
         Self(Arc::new(Parts {
-            dynamo: aws_sdk_dynamodb::Client::new(config),
-            sns: aws_sdk_sns::Client::new(config),
-            sqs: aws_sdk_sqs::Client::new(config),
-            s3: aws_sdk_s3::Client::from_conf(s3),
+            dynamo: aws_sdk_dynamodb::Client::from_conf(dynamo.interceptor(Calls).build()),
+            sns: aws_sdk_sns::Client::from_conf(sns.interceptor(Calls).build()),
+            sqs: aws_sdk_sqs::Client::from_conf(sqs.interceptor(Calls).build()),
+            s3: aws_sdk_s3::Client::from_conf(s3.interceptor(Calls).build()),
             clock,
             random,
             settings,
             metrics,
+            gathered: Gathered::default(),
         }))
     }
 
@@ -86,6 +95,11 @@ impl World {
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         &self.0.metrics
+    }
+
+    /// What this process has gathered of metrics and amounts.
+    pub(crate) fn gathered(&self) -> &Gathered {
+        &self.0.gathered
     }
 
     pub(crate) fn dynamo(&self) -> &aws_sdk_dynamodb::Client {

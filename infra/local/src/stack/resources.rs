@@ -233,9 +233,10 @@ impl Plan {
             }
             "Schedule" | "ScheduleV2" => {
                 let expression = properties.schedule.or(properties.schedule_expression).unwrap_or_default();
-                let rate = rate(&expression)
-                    .ok_or_else(|| StackError::template(name, format!("{expression:?} is no rate(...)")))?;
-                self.stack.schedules.push(Schedule { function: function.to_owned(), rate });
+                let (rate, offset) = rate(&expression).or_else(|| minutes(&expression)).ok_or_else(|| {
+                    StackError::template(name, format!("{expression:?} is no rate(...) and no cron(3/15 * * * ? *)"))
+                })?;
+                self.stack.schedules.push(Schedule { function: function.to_owned(), rate, offset });
             }
             "HttpApi" | "Api" => {}
             other => {
@@ -321,7 +322,7 @@ fn queue_url(arn: &str, resolver: &Resolver<'_>) -> Result<String, StackError> {
 }
 
 /// `rate(15 minutes)`.
-fn rate(expression: &str) -> Option<Duration> {
+fn rate(expression: &str) -> Option<(Duration, Duration)> {
     let (number, unit) = expression.strip_prefix("rate(")?.strip_suffix(')')?.split_once(' ')?;
     let seconds = match unit.trim_end_matches('s') {
         "minute" => 60,
@@ -330,5 +331,15 @@ fn rate(expression: &str) -> Option<Duration> {
         _ => return None,
     };
     let number: u64 = number.parse().ok().filter(|number| *number > 0)?;
-    Some(Duration::from_secs(number.checked_mul(seconds)?))
+    Some((Duration::from_secs(number.checked_mul(seconds)?), Duration::ZERO))
+}
+
+/// `cron(3/15 * * * ? *)`: from the third minute of every hour on, every 15 minutes.
+fn minutes(expression: &str) -> Option<(Duration, Duration)> {
+    let minutes = expression.strip_prefix("cron(")?.strip_suffix(" * * * ? *)")?;
+    let (first, every) = minutes.split_once('/')?;
+    let (first, every): (u64, u64) = (first.parse().ok()?, every.parse().ok()?);
+    // What does not divide the hour begins anew with each, which no one rate says.
+    let regular = every > 0 && 60 % every == 0 && first < every;
+    regular.then(|| (Duration::from_secs(every * 60), Duration::from_secs(first * 60)))
 }

@@ -5,6 +5,7 @@ use crate::aws::{EmbeddedAws, Storage};
 use aws_sdk_dynamodb::types::KeySchemaElement;
 use aws_sdk_sns::types::MessageAttributeValue;
 use cloud::Clock;
+use domain::usage::watermark::{LAP, SETTLING};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -17,6 +18,17 @@ const TABLES: [&str; 8] = [
     "TENANTS_TABLE",
     "USAGE_TABLE",
     "WEBHOOKS_TABLE",
+];
+
+const NAMES: [&str; 8] = [
+    "TOPIC_ARN",
+    "USAGE_EVEN_QUEUE_URL",
+    "USAGE_ODD_QUEUE_URL",
+    "USAGE_DEAD_LETTER_QUEUE_URL",
+    "WEBHOOK_QUEUE_URL",
+    "WEBHOOK_DEAD_LETTER_QUEUE_URL",
+    "INVOICES_BUCKET",
+    "USAGE_LOG_BUCKET",
 ];
 
 fn parameters() -> BTreeMap<String, String> {
@@ -49,9 +61,7 @@ async fn the_real_template_gives_every_function_its_environment() {
     for (name, value) in settings {
         assert_eq!(stack.environment.get(name).map(String::as_str), Some(value), "{name}");
     }
-    for name in
-        TABLES.into_iter().chain(["TOPIC_ARN", "WEBHOOK_QUEUE_URL", "WEBHOOK_DEAD_LETTER_QUEUE_URL", "INVOICES_BUCKET"])
-    {
+    for name in TABLES.into_iter().chain(NAMES) {
         assert!(stack.environment.contains_key(name), "{name}");
     }
     assert!(!stack.functions["usage"].environment.contains_key("PLATFORM_KEY"), "the key is for the api only");
@@ -85,54 +95,59 @@ async fn the_real_template_makes_the_tables_and_the_bucket() {
 #[tokio::test]
 async fn the_real_template_feeds_four_functions_and_ticks_one() {
     let stack = real(&aws()).await;
-    let usage = stack.event_sources.iter().find(|source| source.function == "usage").unwrap();
-    let expected = EventSource {
+    let expected = |lap: &str| EventSource {
         function: "usage".to_owned(),
-        queue_url: "https://sqs.us-east-1.amazonaws.com/000000000000/meterline-UsageQueue".to_owned(),
+        queue_url: format!("https://sqs.us-east-1.amazonaws.com/000000000000/meterline-Usage{lap}Queue"),
         batch_size: 1_000,
         maximum_batching_window: Duration::from_secs(1),
         reports_batch_item_failures: true,
         maximum_concurrency: Some(50),
     };
-    assert_eq!(*usage, expected);
+    let usage: Vec<EventSource> =
+        stack.event_sources.iter().filter(|source| source.function == "usage").cloned().collect();
+    assert_eq!(usage, [expected("Even"), expected("Odd")]);
     let mut fed: Vec<&str> = stack.event_sources.iter().map(|source| source.function.as_str()).collect();
     fed.sort_unstable();
-    assert_eq!(fed, ["billing", "invoice", "usage", "webhook"]);
+    assert_eq!(fed, ["billing", "invoice", "usage", "usage", "webhook"]);
     assert!(stack.event_sources.iter().all(|source| source.reports_batch_item_failures));
-    let tick = Schedule { function: "billing".to_owned(), rate: Duration::from_secs(15 * 60) };
-    assert_eq!(stack.schedules, [tick]);
+    let (rate, offset) = (Duration::from_secs(15 * 60), Duration::from_secs(3 * 60));
+    assert_eq!(stack.schedules, [Schedule { function: "billing".to_owned(), rate, offset }]);
+    // Each tick finds the other usage queue at rest: it is late enough in its lap, and the laps of ticks take turns.
+    let (lap, settling) = (LAP.unsigned_abs(), SETTLING.unsigned_abs());
+    assert!(settling <= offset && offset + Duration::from_secs(60) < lap && rate.as_secs() / lap.as_secs() % 2 == 1);
 }
 
-/// Which functions get an event of this type, by the queues that hold it afterwards.
-async fn receivers(kind: &str) -> Vec<String> {
+/// Which queues hold an event of this type, accepted in this lap.
+async fn receivers(kind: &str, lap: &str) -> Vec<String> {
     let aws = aws();
     let stack = real(&aws).await;
-    let kind = MessageAttributeValue::builder().data_type("String").string_value(kind).build().unwrap();
+    let text = |text: &str| MessageAttributeValue::builder().data_type("String").string_value(text).build().unwrap();
     let sns = aws_sdk_sns::Client::new(&aws.sdk_config());
     let request = sns.publish().topic_arn(&stack.environment["TOPIC_ARN"]).message("{}");
-    request.message_attributes("type", kind).send().await.unwrap();
-    let full: Vec<String> =
-        aws.queue_depths().into_iter().filter(|depth| depth.visible == 1).map(|depth| depth.queue).collect();
-    let of = |queue: &String| {
-        let fed = |source: &&EventSource| source.queue_url.ends_with(&format!("/{queue}"));
-        stack.event_sources.iter().find(fed).map_or_else(|| queue.clone(), |source| source.function.clone())
-    };
-    full.iter().map(of).collect()
+    request.message_attributes("type", text(kind)).message_attributes("lap", text(lap)).send().await.unwrap();
+    let full = aws.queue_depths().into_iter().filter(|depth| depth.visible == 1);
+    full.map(|depth| depth.queue.replace("meterline-", "")).collect()
 }
 
 #[tokio::test]
 async fn the_real_filter_policies_route_each_event_to_its_consumers() {
-    let rows: [(&str, &[&str]); 7] = [
-        ("usage.recorded.v1", &["usage"]),
-        ("billing.requested.v1", &["billing"]),
-        ("billing.period.closed.v1", &["webhook"]),
-        ("invoice.created.v1", &["webhook"]),
-        ("invoice.finalized.v1", &["invoice", "webhook"]),
-        ("invoice.ready.v1", &["webhook"]),
-        ("nobody.listens.v1", &[]),
+    let rows: [(&str, &str, &[&str]); 13] = [
+        ("usage.recorded.v1", "even", &["UsageEvenQueue"]),
+        ("usage.recorded.v1", "odd", &["UsageOddQueue"]),
+        ("usage.recorded.v2", "even", &["UsageEvenQueue"]),
+        ("usage.recorded.v2", "odd", &["UsageOddQueue"]),
+        ("usage.corrected.v1", "even", &["UsageEvenQueue"]),
+        ("usage.corrected.v1", "odd", &["UsageOddQueue"]),
+        ("billing.requested.v1", "even", &["BillingQueue"]),
+        ("billing.requested.v1", "odd", &["BillingQueue"]),
+        ("billing.period.closed.v1", "even", &["WebhookQueue"]),
+        ("invoice.created.v1", "even", &["WebhookQueue"]),
+        ("invoice.finalized.v1", "even", &["InvoiceQueue", "WebhookQueue"]),
+        ("invoice.ready.v1", "even", &["WebhookQueue"]),
+        ("nobody.listens.v1", "even", &[]),
     ];
-    for (kind, expected) in rows {
-        assert_eq!(receivers(kind).await, expected, "{kind}");
+    for (kind, lap, expected) in rows {
+        assert_eq!(receivers(kind, lap).await, expected, "{kind} of an {lap} lap");
     }
 }
 
@@ -215,7 +230,7 @@ async fn what_cannot_be_made_is_an_error_that_names_its_place() {
         ),
         (
             "Resources: {F: {Type: AWS::Serverless::Function, Properties: {Events: {E: {Type: Schedule, Properties: {Schedule: cron(0)}}}}}}",
-            "F of the template: \"cron(0)\" is no rate(...)",
+            "F of the template: \"cron(0)\" is no rate(...) and no cron(3/15 * * * ? *)",
         ),
     ];
     for (template, expected) in rows {

@@ -27,6 +27,8 @@ pub struct Due {
     pub subscription_id: SubscriptionId,
     /// The period to bill.
     pub period: u32,
+    /// When it closed.
+    pub closes_at: Timestamp,
 }
 
 impl World {
@@ -84,5 +86,6 @@ fn read_due(item: &item::Item) -> Result<Due, Fault> {
         tenant_id: item::parse(pk.strip_prefix("TENANT#").ok_or_else(malformed)?)?,
         subscription_id: item::parse(sk.strip_prefix("SUBSCRIPTION#").ok_or_else(malformed)?)?,
         period: item::number(item, subscriptions::NEXT_PERIOD)?,
+        closes_at: item::parse(item::text(item, subscriptions::DUE_AT)?)?,
     })
 }

@@ -56,6 +56,32 @@ impl World {
         }
     }
 
+    /// Stores `item`, whatever was there.
+    pub(crate) async fn put_item(&self, table: &str, item: Item) -> Result<(), Fault> {
+        let sent = self.dynamo().put_item().table_name(table).set_item(Some(item)).send().await;
+        sent.map(drop).map_err(|error| Fault::of_call("dynamodb:PutItem", error))
+    }
+
+    /// Stores `item` if what is there has the version `before`, or, if that is 0, nothing is; answers whether it did.
+    pub(crate) async fn put_if_version(&self, table: &str, item: Item, before: u64) -> Result<bool, Fault> {
+        let request = self.dynamo().put_item().table_name(table).set_item(Some(item));
+        let request = if before == 0 {
+            request.condition_expression("attribute_not_exists(pk)")
+        } else {
+            request
+                .condition_expression("#version = :before")
+                .expression_attribute_names("#version", "version")
+                .expression_attribute_values(":before", AttributeValue::N(before.to_string()))
+        };
+        match request.send().await {
+            Ok(_) => Ok(true),
+            Err(error) if error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) => {
+                Ok(false)
+            }
+            Err(error) => Err(Fault::of_call("dynamodb:PutItem", error)),
+        }
+    }
+
     /// One page of a partition in the order of sort keys; the newest first if `backward`.
     pub(crate) async fn query_page(
         &self,
@@ -174,5 +200,21 @@ pub(crate) fn put(table: &str, item: Item, absent: bool) -> Result<TransactWrite
     let put = Put::builder().table_name(table).set_item(Some(item));
     let put = if absent { put.condition_expression("attribute_not_exists(pk)") } else { put };
     let put = put.build().map_err(|error| Fault::permanent("dynamodb:TransactWriteItems", error))?;
+    Ok(TransactWriteItem::builder().put(put).build())
+}
+
+/// The action of [`World::put_if_version`].
+pub(crate) fn put_version(table: &str, item: Item, before: u64) -> Result<TransactWriteItem, Fault> {
+    if before == 0 {
+        return put(table, item, true);
+    }
+    let put = Put::builder()
+        .table_name(table)
+        .set_item(Some(item))
+        .condition_expression("#version = :before")
+        .expression_attribute_names("#version", "version")
+        .expression_attribute_values(":before", AttributeValue::N(before.to_string()))
+        .build()
+        .map_err(|error| Fault::permanent("dynamodb:TransactWriteItems", error))?;
     Ok(TransactWriteItem::builder().put(put).build())
 }

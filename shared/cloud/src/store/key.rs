@@ -8,10 +8,11 @@ use domain::{
     Timestamp,
     api_key::KeyDigest,
     id::{ApiKeyId, DeliveryId, EndpointId, EventId, InvoiceId, MeterId, PlanId, SubscriptionId, TenantId},
-    text::Slug,
-    usage::{EventKey, GroupKey, meter::ValueDigest},
+    text::{Hex, Slug},
+    usage::Bucket,
 };
 use std::{collections::HashMap, num::NonZeroU32};
+use usage_log::Lane;
 use uuid::Uuid;
 
 /// Partition and sort key of an item.
@@ -33,11 +34,14 @@ pub(crate) enum Key<'a> {
     // subscriptions
     Subscription(TenantId, SubscriptionId),
     // processedEvents
-    CountedEvent(TenantId, EventKey),
+    Segment { lane: &'a Lane, number: u32, chain: &'a [u8; 32] },
     Processed(&'static str, EventId),
     // usage
-    Counter { tenant_id: TenantId, meter_id: MeterId, hour: Timestamp, group: &'a GroupKey },
-    Member { tenant_id: TenantId, meter_id: MeterId, hour: Timestamp, group: &'a GroupKey, value: ValueDigest },
+    LaneHead(&'a Lane),
+    LaneHour { lane: &'a Lane, hour: Timestamp },
+    Members { lane: &'a Lane, meter_id: MeterId, hour: Timestamp, epoch: u64, page: &'a str },
+    Groups { tenant_id: TenantId, month: Timestamp },
+    Watermark,
     // invoices
     Invoice(TenantId, InvoiceId),
     InvoiceListed(TenantId, Timestamp, InvoiceId),
@@ -64,19 +68,33 @@ pub(crate) fn outbox_partition(shard: u8) -> String {
     format!("OUTBOX#{shard}")
 }
 
-/// Sort keys of a meter's numbers and members, up to the hour.
-pub(crate) fn counter_prefixes(meter_id: MeterId) -> [String; 2] {
-    [format!("C#{meter_id}#"), format!("M#{meter_id}#")]
+/// Digits of a segment's digest that its key holds: enough to tell the segments of one number apart.
+pub(crate) const SEGMENT_DIGEST_BYTES: usize = 16;
+
+/// Partition of the segments of one lane.
+pub(crate) fn lane_partition(lane: &Lane) -> String {
+    let Lane { tenant_id, bucket, shard } = lane;
+    let kind = if matches!(bucket, Bucket::Timed(_)) { 'T' } else { 'A' };
+    format!("LANE#{tenant_id}#{kind}#{}#{shard:02}", sortable(bucket.start()))
+}
+
+/// Heads of timed lanes lie among the hours; those of arrival lanes, which hold any hour of a month, before them.
+fn head_sort_key(lane: &Lane) -> String {
+    let kind = if matches!(lane.bucket, Bucket::Timed(_)) { 'H' } else { 'A' };
+    format!("{kind}#{}#{}", sortable(lane.bucket.start()), lane_tag(lane))
+}
+
+/// What tells the lanes of one hour apart.
+pub(crate) fn lane_tag(lane: &Lane) -> String {
+    match lane.bucket {
+        Bucket::Timed(start) => format!("T{:02}.{}", lane.shard, start.as_second()),
+        Bucket::Arrival(_) => format!("A{:02}", lane.shard),
+    }
 }
 
 /// An instant as a fixed-width text that sorts by time.
 pub(crate) fn sortable(instant: Timestamp) -> String {
     format!("{instant:.3}")
-}
-
-/// A group as text; JSON, so that no value can be mistaken for two.
-pub(crate) fn group_text(group: &GroupKey) -> String {
-    serde_json::Value::from(group.0.clone()).to_string()
 }
 
 impl Key<'_> {
@@ -94,15 +112,20 @@ impl Key<'_> {
             Self::PlanVersion(id, version) => (format!("PLAN#{id}"), format!("VERSION#{version:06}")),
             Self::PlanPublication(id, uuid) => (format!("PLAN#{id}"), format!("PUBLICATION#{uuid}")),
             Self::Subscription(id, sub) => (tenant_partition(*id), format!("SUBSCRIPTION#{sub}")),
-            Self::CountedEvent(id, key) => (format!("EVENT#{id}#{key}"), "COUNTED".to_owned()),
-            Self::Processed(consumer, id) => (format!("MESSAGE#{id}"), format!("BY#{consumer}")),
-            Self::Counter { tenant_id, meter_id, hour, group } => {
-                (tenant_partition(*tenant_id), format!("C#{meter_id}#{}#{}", sortable(*hour), group_text(group)))
+            Self::Segment { lane, number, chain } => {
+                (lane_partition(lane), format!("{number:08}#{}", Hex(&chain[..SEGMENT_DIGEST_BYTES])))
             }
-            Self::Member { tenant_id, meter_id, hour, group, value } => (
-                tenant_partition(*tenant_id),
-                format!("M#{meter_id}#{}#{value}#{}", sortable(*hour), group_text(group)),
+            Self::Processed(consumer, id) => (format!("MESSAGE#{id}"), format!("BY#{consumer}")),
+            Self::LaneHead(lane) => (tenant_partition(lane.tenant_id), head_sort_key(lane)),
+            Self::LaneHour { lane, hour } => {
+                (tenant_partition(lane.tenant_id), format!("H#{}#{}", sortable(*hour), lane_tag(lane)))
+            }
+            Self::Members { lane, meter_id, hour, epoch, page } => (
+                tenant_partition(lane.tenant_id),
+                format!("V#{meter_id}#{}#{}#{epoch:016x}#{page}", sortable(*hour), lane_tag(lane)),
             ),
+            Self::Groups { tenant_id, month } => (tenant_partition(*tenant_id), format!("GROUPS#{}", sortable(*month))),
+            Self::Watermark => ("WATERMARK".to_owned(), "USAGE".to_owned()),
             Self::Invoice(id, invoice) => (tenant_partition(*id), format!("INVOICE#{invoice}")),
             Self::InvoiceListed(id, at, invoice) => {
                 (tenant_partition(*id), format!("LIST#{}#{invoice}", sortable(*at)))

@@ -83,6 +83,7 @@ impl World {
                 id: row.event_id,
                 event_type: row.event_type.clone(),
                 tenant_id: row.tenant_id,
+                time: row.written_at,
                 body: row.body.clone(),
             })
             .collect();
