@@ -6,3 +6,4 @@ pub mod deployed;
 pub mod journey;
 pub mod local;
 pub mod python;
+pub mod simulation;

@@ -2,7 +2,8 @@
 
 use axum::{body::Body, http::Request};
 use cloud::{Clock, Metrics, Random};
-use domain::Timestamp;
+use domain::{Timestamp, usage::watermark::CONFIRMATION};
+use jiff::SignedDuration;
 use meterline::{
     aws::Storage,
     platform::{Options, Platform},
@@ -11,6 +12,8 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 const PLATFORM_KEY: &str = "ml_live_local";
+/// From one tick of the schedule to the next.
+const TICK: SignedDuration = SignedDuration::from_mins(15);
 
 /// The platform, and how to ask it.
 pub struct Local {
@@ -57,6 +60,20 @@ impl Local {
     /// Turns the clock to `instant`.
     pub fn turn_to(&self, instant: Timestamp) {
         self.platform.world().clock().turn_to(instant);
+    }
+
+    /// Turns the clock on by a quarter of an hour, and runs billing as the schedule does.
+    pub async fn tick_later(&self) {
+        self.turn_to(self.platform.world().now() + TICK);
+        self.platform.tick().await.expect("no call fails");
+    }
+
+    /// Lets the watermark rise as two ticks do, without their billing; the clock goes on a minute.
+    pub async fn raise_watermark(&self) {
+        let world = self.platform.world();
+        world.raise_watermark().await.expect("no call fails");
+        self.turn_to(world.now() + CONFIRMATION);
+        world.raise_watermark().await.expect("no call fails");
     }
 
     /// Creates what `body` says; panics where that is refused.

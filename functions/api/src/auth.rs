@@ -50,10 +50,16 @@ pub(crate) async fn authenticate(
     let key = bearer(request.headers()).ok_or_else(Problem::unauthenticated)?;
     let caller = caller(&api, key.digest()).await?.ok_or_else(Problem::unauthenticated)?;
     if let Caller::Tenant(id) = caller {
-        tracing::Span::current().record("tenant", tracing::field::display(id));
+        belongs_to(id);
     }
     request.extensions_mut().insert(caller);
     Ok(next.run(request).await)
+}
+
+/// The request is this tenant's: in its log lines, and for what it costs.
+pub(crate) fn belongs_to(tenant_id: TenantId) {
+    tracing::Span::current().record("tenant", tracing::field::display(tenant_id));
+    cloud::spend::name_tenant(tenant_id);
 }
 
 fn bearer(headers: &HeaderMap) -> Option<ApiKey> {
@@ -128,7 +134,7 @@ impl FromRequestParts<Api> for AnyTenantScope {
             (Caller::Tenant(id), Some(name)) => api.tenant(&id.to_string()).await?.filter(|own| own.is_named(name)),
         };
         let tenant = tenant.ok_or_else(Problem::not_found)?;
-        tracing::Span::current().record("tenant", tracing::field::display(tenant.id));
+        belongs_to(tenant.id);
         Ok(Self(Some(tenant)))
     }
 }

@@ -2,21 +2,29 @@
 //!
 //! A client's `x-correlation-id` is kept if it is valid, else one is made; it is answered, it is in every log line of
 //! the request, and it travels in every event that the request publishes. Problems are written out here. Logged are
-//! method, route, status, duration and tenant; never a key, a body or a query.
+//! method, route, status, duration and tenant; never a key, a body or a query. Usage that was taken is logged at debug
+//! only: at one event a request its line would cost nearly as much as Lambda's request, and the metrics say how much it was.
 
 use crate::{problem::Problem, state::Api};
 use axum::{
+    body::HttpBody,
     extract::{FromRequestParts, MatchedPath, Request, State},
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use cloud::spend::{self, Amounts, Function};
 use events::CorrelationId;
-use http::{HeaderName, HeaderValue, Method, header, request::Parts};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
 use std::any::Any;
 use tracing::Instrument;
 
 /// Where the id comes and goes.
 pub(crate) const CORRELATION_HEADER: HeaderName = HeaderName::from_static("x-correlation-id");
+
+/// An HTTP API counts a request once for every started chunk of this size.
+const BILLED_REQUEST_BYTES: u64 = 512 * 1024;
+/// Where usage comes in.
+const USAGE_ROUTE: &str = "/v1/usage/events";
 
 /// The correlation id of the request being handled.
 #[derive(Clone, Debug)]
@@ -31,14 +39,22 @@ impl FromRequestParts<Api> for Correlation {
     }
 }
 
-/// Runs the rest of the request under its correlation id.
-pub(crate) async fn correlate(State(api): State<Api>, mut request: Request, next: Next) -> Response {
-    let correlation_id = correlation_id(&api, &request);
+/// Runs the rest of the request under its correlation id, as one invocation of this function.
+pub(crate) async fn correlate(State(api): State<Api>, request: Request, next: Next) -> Response {
+    spend::invocation(api.world(), Function::Api, answer(&api, request, next)).await
+}
+
+async fn answer(api: &Api, mut request: Request, next: Next) -> Response {
+    let billed = request.body().size_hint().lower().div_ceil(BILLED_REQUEST_BYTES).max(1);
+    spend::add(&Amounts { http_requests: billed, ..Amounts::default() });
+    let correlation_id = correlation_id(api, &request);
     request.extensions_mut().insert(Correlation(correlation_id.clone()));
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
     let span = tracing::info_span!(
         "request",
         method = %request.method(),
-        route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str),
+        route,
         correlation_id = %correlation_id,
         tenant = tracing::field::Empty,
     );
@@ -49,7 +65,12 @@ pub(crate) async fn correlate(State(api): State<Api>, mut request: Request, next
     let response = finish(response, &correlation_id, head);
     // A clock that was turned back meanwhile makes no negative duration.
     let duration_ms = u64::try_from(api.world().now().duration_since(started_at).as_millis()).unwrap_or(0);
-    tracing::info!(status = response.status().as_u16(), duration_ms, "answered");
+    let status = response.status();
+    if route == USAGE_ROUTE && status == StatusCode::ACCEPTED {
+        tracing::debug!(status = status.as_u16(), duration_ms, "answered");
+    } else {
+        tracing::info!(status = status.as_u16(), duration_ms, "answered");
+    }
     response
 }
 

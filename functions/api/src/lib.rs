@@ -21,7 +21,8 @@ use crate::{
     parameters::Documented,
     problem::Problem,
     routes::{
-        api_keys, docs, health, invoices, meters, plans, subscriptions, tenants, usage_events, usage_query, webhooks,
+        api_keys, docs, health, invoices, meters, plans, rebuilds, subscriptions, tenants, usage_event, usage_events,
+        usage_query, webhooks,
     },
     state::Api,
 };
@@ -73,6 +74,7 @@ fn platform() -> OpenApiRouter<Api> {
         .routes(routes!(plans::create))
         .routes(routes!(plans::publish))
         .routes(routes!(subscriptions::create))
+        .routes(routes!(rebuilds::create))
 }
 
 /// With a tenant's key for that tenant, or with the platform's for any.
@@ -80,6 +82,9 @@ fn platform_or_tenant() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(tenants::get))
         .routes(routes!(usage_events::send))
+        .routes(routes!(usage_event::get))
+        .routes(routes!(usage_event::void))
+        .routes(routes!(usage_event::amend))
         .routes(routes!(usage_query::read))
         .routes(routes!(api_keys::create, api_keys::list))
         .routes(routes!(api_keys::revoke))

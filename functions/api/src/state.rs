@@ -2,20 +2,31 @@
 //!
 //! Only facts that never change are remembered: a tenant's id, slug and time zone, and the meters. A meter that another
 //! process has just created is seen at the latest after [`METERS_KEPT`], and at once by an event that no known meter
-//! picks. Keys are never remembered, so that a revoked one stops at once.
+//! picks. Keys are never remembered, so that a revoked one stops at once. The watermark is, as what it has proven stays
+//! true: it may only be behind, and it is raised at most once in [`WATERMARK_KEPT`].
 
-use cloud::{Fault, TenantStore, World};
-use domain::{Timestamp, id::TenantId, text::Slug, usage::Meter};
+use cloud::{Fault, TenantStore, World, store::GroupDigest};
+use domain::{
+    Timestamp,
+    id::TenantId,
+    text::Slug,
+    usage::{Meter, watermark::Watermark},
+};
 use jiff::{SignedDuration, tz::TimeZone};
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
+use usage_log::Layouts;
 
 /// Names of tenants that are remembered at once; beyond that all are forgotten.
 const TENANT_NAMES_MAX: usize = 20_000;
+/// Months of tenants whose groups are remembered at once; beyond that all are forgotten.
+const GROUP_MONTHS_MAX: usize = 2_000;
 /// How long the meters are remembered.
 const METERS_KEPT: SignedDuration = SignedDuration::from_secs(10);
+/// How long the queues are not asked again how much is not counted yet.
+const WATERMARK_KEPT: SignedDuration = SignedDuration::from_secs(2);
 
 /// What every route shares. Cheap to clone.
 #[derive(Clone)]
@@ -25,6 +36,15 @@ struct Parts {
     world: World,
     tenants: Mutex<HashMap<String, Arc<KnownTenant>>>,
     meters: Mutex<Option<Arc<MeterIndex>>>,
+    groups: Mutex<HashMap<(TenantId, Timestamp), HashSet<GroupDigest>>>,
+    watermark: Mutex<Option<KnownWatermark>>,
+}
+
+/// The watermark as this process has seen it.
+#[derive(Clone, Copy)]
+struct KnownWatermark {
+    watermark: Watermark,
+    read_at: Timestamp,
 }
 
 /// What never changes about a tenant.
@@ -33,6 +53,8 @@ pub(crate) struct KnownTenant {
     pub(crate) id: TenantId,
     pub(crate) slug: Slug,
     pub(crate) time_zone: TimeZone,
+    /// How its lanes are laid out.
+    pub(crate) layouts: Layouts,
 }
 
 impl KnownTenant {
@@ -47,31 +69,40 @@ impl KnownTenant {
     }
 }
 
-/// All meters, by the type of the events that they pick.
+/// All meters, and the types of the events that they pick.
 #[derive(Debug)]
 pub(crate) struct MeterIndex {
-    by_type: HashMap<String, Vec<Meter>>,
+    meters: Vec<Meter>,
+    types: HashSet<String>,
     read_at: Timestamp,
 }
 
 impl MeterIndex {
     pub(crate) fn new(meters: Vec<Meter>, read_at: Timestamp) -> Self {
-        let mut by_type: HashMap<String, Vec<Meter>> = HashMap::new();
-        for meter in meters {
-            by_type.entry(meter.event_type.clone()).or_default().push(meter);
-        }
-        Self { by_type, read_at }
+        let types = meters.iter().map(|meter| meter.event_type.clone()).collect();
+        Self { meters, types, read_at }
     }
 
-    /// The meters that pick events of this type; none if it is empty.
-    pub(crate) fn picking(&self, event_type: &str) -> &[Meter] {
-        self.by_type.get(event_type).map_or(&[], Vec::as_slice)
+    /// Whether a meter picks events of this type.
+    pub(crate) fn is_picked(&self, event_type: &str) -> bool {
+        self.types.contains(event_type)
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> &[Meter] {
+        &self.meters
     }
 }
 
 impl Api {
     pub(crate) fn new(world: World) -> Self {
-        Self(Arc::new(Parts { world, tenants: Mutex::default(), meters: Mutex::default() }))
+        Self(Arc::new(Parts {
+            world,
+            tenants: Mutex::default(),
+            meters: Mutex::default(),
+            groups: Mutex::default(),
+            watermark: Mutex::default(),
+        }))
     }
 
     pub(crate) fn world(&self) -> &World {
@@ -95,7 +126,8 @@ impl Api {
         };
         let Some(id) = id else { return Ok(None) };
         let Some(tenant) = self.world().store(id).tenant().await? else { return Ok(None) };
-        let known = Arc::new(KnownTenant { id, slug: tenant.slug, time_zone: tenant.time_zone });
+        let known =
+            Arc::new(KnownTenant { id, slug: tenant.slug, time_zone: tenant.time_zone, layouts: Layouts::default() });
         let mut tenants = lock(&self.0.tenants);
         if tenants.len() >= TENANT_NAMES_MAX {
             tenants.clear();
@@ -107,6 +139,25 @@ impl Api {
     /// The tenant whose id or slug is `name`, if this process remembers it.
     pub(crate) fn known_tenant(&self, name: &str) -> Option<Arc<KnownTenant>> {
         lock(&self.0.tenants).get(name).cloned()
+    }
+
+    /// Whether a tenant's month is known to have a group.
+    pub(crate) fn knows_group(&self, tenant_id: TenantId, month: Timestamp, group: &GroupDigest) -> bool {
+        lock(&self.0.groups).get(&(tenant_id, month)).is_some_and(|groups| groups.contains(group))
+    }
+
+    /// Remembers groups of a tenant's month, which only ever gets more.
+    pub(crate) fn remember_groups(
+        &self,
+        tenant_id: TenantId,
+        month: Timestamp,
+        groups: impl IntoIterator<Item = GroupDigest>,
+    ) {
+        let mut known = lock(&self.0.groups);
+        if known.len() >= GROUP_MONTHS_MAX {
+            known.clear();
+        }
+        known.entry((tenant_id, month)).or_default().extend(groups);
     }
 
     /// The meters, as they were at most [`METERS_KEPT`] ago.
@@ -123,6 +174,22 @@ impl Api {
         let meters = Arc::new(MeterIndex::new(self.world().all_meters().await?, now));
         *lock(&self.0.meters) = Some(Arc::clone(&meters));
         Ok(meters)
+    }
+
+    /// The instant before which everything that was accepted has been counted. Ask it before reading counters: then they
+    /// hold all of that.
+    pub(crate) async fn complete_through(&self) -> Result<Option<Timestamp>, Fault> {
+        let now = self.world().now();
+        let known = *lock(&self.0.watermark);
+        if let Some(known) = known.filter(|known| now.duration_since(known.read_at).abs() < WATERMARK_KEPT) {
+            return Ok(known.watermark.complete_through());
+        }
+        let proven = self.world().proven_watermark().await?;
+        // The tick asks the queues a few times an hour. What this process has seen in between goes on from there.
+        let known = known.map_or(proven, |known| known.watermark.informed_by(&proven));
+        let watermark = self.world().observed_watermark(known).await?;
+        *lock(&self.0.watermark) = Some(KnownWatermark { watermark, read_at: now });
+        Ok(watermark.complete_through())
     }
 
     /// Forgets the meters, because one was created.

@@ -6,7 +6,12 @@ use axum::{
     http::{HeaderMap, Method, Request, StatusCode},
 };
 use cloud::{Clock, Metrics, Random};
-use events::{Envelope, UsageEventV1, UsageRecordedV1};
+use domain::{
+    Timestamp,
+    id::{EventId, TenantId},
+    usage::TimeBasis,
+};
+use events::{CorrelationId, Envelope, Event, Header, UsageRecordedV2};
 use meterline::{
     aws::Storage,
     platform::{Options, Platform},
@@ -160,31 +165,94 @@ impl Api {
         Answer { status: parts.status, headers: parts.headers, body }
     }
 
-    /// Takes what lies in the queue of the function `usage`: the envelopes that the topic passed on.
-    pub(crate) async fn published(&self) -> Vec<Envelope<UsageRecordedV1>> {
+    /// Counts everything that lies in the queues of the function `usage`.
+    pub(crate) async fn count_usage(&self) {
+        let mut delivered = 1;
+        while delivered > 0 {
+            delivered = 0;
+            for source in self.platform.stack().event_sources.iter().filter(|source| source.function == "usage") {
+                delivered += self.platform.deliver(source, 0).await.unwrap();
+            }
+        }
+    }
+
+    /// Takes what lies in the queues of the function `usage`: the recordings that the topic passed on.
+    pub(crate) async fn published(&self) -> Vec<Published> {
+        let mut published = Vec::new();
+        for source in self.platform.stack().event_sources.iter().filter(|source| source.function == "usage") {
+            let bodies = self.received(&source.queue_url).await;
+            let recorded = |body: &&String| Header::decode(body).unwrap().event_type == UsageRecordedV2::TYPE;
+            published.extend(bodies.iter().filter(recorded).map(|body| Published::read(body)));
+        }
+        published
+    }
+
+    async fn received(&self, queue_url: &str) -> Vec<String> {
         let queues = aws_sdk_sqs::Client::new(&self.platform.aws().sdk_config());
-        let sources = &self.platform.stack().event_sources;
-        let source = sources.iter().find(|source| source.function == "usage").expect("usage has a queue");
-        let (mut envelopes, mut empty) = (Vec::new(), 0);
+        let (mut bodies, mut empty) = (Vec::new(), 0);
         while empty < EMPTY_RECEIVES {
-            let request = queues.receive_message().queue_url(&source.queue_url).max_number_of_messages(10);
+            let request = queues.receive_message().queue_url(queue_url).max_number_of_messages(10);
             let messages = request.send().await.unwrap().messages.unwrap_or_default();
             empty = if messages.is_empty() { empty + 1 } else { 0 };
             for message in messages {
-                envelopes.push(Envelope::decode(message.body().unwrap()).unwrap());
-                let delete = queues.delete_message().queue_url(&source.queue_url);
+                bodies.push(message.body().unwrap().to_owned());
+                let delete = queues.delete_message().queue_url(queue_url);
                 delete.receipt_handle(message.receipt_handle().unwrap()).send().await.unwrap();
             }
         }
-        envelopes
+        bodies
     }
 
     /// The usage events that the topic passed on, with the tenant of each.
-    pub(crate) async fn published_events(&self) -> Vec<(String, UsageEventV1)> {
-        let of = |envelope: Envelope<UsageRecordedV1>| {
-            let tenant = envelope.subject.to_string();
-            envelope.data.events.into_iter().map(move |event| (tenant.clone(), event))
+    pub(crate) async fn published_events(&self) -> Vec<(String, PublishedEvent)> {
+        let of = |Published { tenant_id, events, .. }: Published| {
+            events.into_iter().map(move |event| (tenant_id.to_string(), event))
         };
         self.published().await.into_iter().flat_map(of).collect()
+    }
+}
+
+/// One tenant's usage events, as the topic passed them on.
+#[derive(Debug)]
+pub(crate) struct Published {
+    pub(crate) id: EventId,
+    pub(crate) tenant_id: TenantId,
+    pub(crate) correlation_id: CorrelationId,
+    pub(crate) source: String,
+    pub(crate) time_zone: String,
+    pub(crate) events: Vec<PublishedEvent>,
+}
+
+/// A usage event, unpacked.
+#[derive(Debug)]
+pub(crate) struct PublishedEvent {
+    pub(crate) id: String,
+    pub(crate) source: String,
+    pub(crate) event_type: String,
+    pub(crate) time: Timestamp,
+    pub(crate) time_is_arrival: bool,
+    pub(crate) data: String,
+}
+
+impl Published {
+    fn read(body: &str) -> Self {
+        let envelope: Envelope<UsageRecordedV2> = Envelope::decode(body).unwrap();
+        let batch = envelope.data.batch().unwrap();
+        let event = |event: usage_log::EventRef<'_>| PublishedEvent {
+            id: event.id().into_owned(),
+            source: event.shape().source.to_string(),
+            event_type: event.shape().event_type.to_string(),
+            time: event.occurred_at(),
+            time_is_arrival: event.shape().time_basis == TimeBasis::Arrival,
+            data: event.data(),
+        };
+        Self {
+            id: envelope.id,
+            tenant_id: envelope.subject,
+            correlation_id: envelope.correlationid,
+            source: envelope.source,
+            time_zone: envelope.data.time_zone,
+            events: batch.events().map(event).collect(),
+        }
     }
 }

@@ -40,10 +40,10 @@ async fn a_request_is_one_line_without_secrets() {
     let api = Api::open().await.with_meters().await;
     let lines = Lines::default();
     let guard = lines.collect();
-    let body = r#"{"events":[{"id":"private-1","type":"call","data":{"bytes":-1,"user":"someone"}}]}"#;
+    let body = r#"{"events":[{"id":"private-1","type":"call","data":{"bytes":-1,"user":"someone"}}],"more":1}"#;
     let headers = [("content-type", "application/json"), ("x-correlation-id", "req-9")];
     let extra = Extra { headers: &headers, body: Some(body) };
-    api.call(Method::POST, "/v1/usage/events?tenant=acme", Some(&api.acme.key), extra).await.good();
+    api.call(Method::POST, "/v1/usage/events?tenant=acme", Some(&api.acme.key), extra).await;
     drop(guard);
     let text = lines.text();
     let answered: Vec<Value> = text
@@ -52,7 +52,7 @@ async fn a_request_is_one_line_without_secrets() {
         .filter(|line: &Value| line["message"] == "answered")
         .collect();
     let [line] = answered.as_slice() else { panic!("one line: {text}") };
-    assert_eq!((&line["level"], &line["status"], &line["duration_ms"]), (&json!("INFO"), &json!(202), &json!(0)));
+    assert_eq!((&line["level"], &line["status"], &line["duration_ms"]), (&json!("INFO"), &json!(400), &json!(0)));
     let span = json!({
         "name": "request", "method": "POST", "route": "/v1/usage/events", "correlation_id": "req-9", "tenant": api.acme.id,
     });
@@ -60,6 +60,19 @@ async fn a_request_is_one_line_without_secrets() {
     for secret in [api.acme.key.as_str(), "ml_live", "private-1", "someone", "?tenant"] {
         assert!(!text.contains(secret), "{secret} in {text}");
     }
+}
+
+#[tokio::test]
+async fn usage_that_is_taken_costs_no_line() {
+    let api = Api::open().await.with_meters().await;
+    let lines = Lines::default();
+    let guard = lines.collect();
+    let event = json!({"events": [{"id": "1", "type": "call", "data": {"bytes": 1}}]});
+    api.post("/v1/usage/events", &api.acme.key, &event).await.good();
+    assert_eq!(lines.text(), "");
+    api.get("/v1/meters", &api.acme.key).await.good();
+    drop(guard);
+    assert_eq!(lines.text().lines().count(), 1, "{}", lines.text());
 }
 
 #[tokio::test]

@@ -88,6 +88,7 @@ impl Row {
 
 /// Ids of what acme has.
 struct Owned {
+    event: &'static str,
     spare_key: String,
     subscription: String,
     invoice: String,
@@ -101,13 +102,17 @@ pub(crate) async fn furnished() -> (Api, Vec<Row>) {
     let plan = plan("basic");
     api.post("/v1/plans", PLATFORM_KEY, &plan).await.good();
     let post = async |path: &str, body: Value| api.post(path, &api.acme.key, &body).await.good().text("id");
+    let event = "counted-1";
+    let events = json!({"events": [{"id": event, "type": "call", "data": {"bytes": 1}}]});
+    api.post("/v1/usage/events", &api.acme.key, &events).await.good();
+    api.count_usage().await;
     let spare_key = post("/v1/api-keys", json!({"name": "spare"})).await;
     let endpoint = post("/v1/webhooks/endpoints", json!({"url": "https://acme.example/hook"})).await;
     let path = "/v1/subscriptions?tenant=acme";
     let subscription = api.post(path, PLATFORM_KEY, &json!({"plan": "basic"})).await.good().text("id");
     let invoice = invoice(&api, subscription.parse().unwrap()).await;
     let delivery = delivery(&api, endpoint.parse().unwrap()).await;
-    let rows = table(&Owned { spare_key, subscription, invoice, endpoint, delivery });
+    let rows = table(&Owned { event, spare_key, subscription, invoice, endpoint, delivery });
     (api, rows)
 }
 
@@ -133,7 +138,10 @@ fn table(own: &Owned) -> Vec<Row> {
     let post = |audience, route: &'static str, body| row(audience, "POST", route, route.to_owned(), body, 201);
     let delete =
         |route: &'static str, id: &str| row(Tenant, "DELETE", route, route.replace("{id}", id), Value::Null, 204);
+    let post_event =
+        |route: &'static str, body| row(Tenant, "POST", route, route.replace("{id}", own.event), body, 202);
     let event = json!({"events": [{"id": "1", "type": "call", "data": {"bytes": 1}}]});
+    let rebuild = json!({"tenant": "acme", "from": "2026-05-31T22:00:00Z", "to": "2026-06-01T01:00:00Z"});
     let mut version = plan("basic");
     version.as_object_mut().unwrap().remove("slug");
     vec![
@@ -155,7 +163,11 @@ fn table(own: &Owned) -> Vec<Row> {
         get(Tenant, "/v1/subscriptions"),
         get_one("/v1/subscriptions/{id}", &own.subscription),
         row(TenantUnlessNamed, "POST", "/v1/usage/events", "/v1/usage/events".into(), event, 202),
+        get_one("/v1/usage/events/{id}", own.event),
+        post_event("/v1/usage/events/{id}/amend", json!({"reason": "a test", "data": {"bytes": 2}})),
+        post_event("/v1/usage/events/{id}/void", json!({"reason": "a test"})),
         row(Tenant, "GET", "/v1/usage", "/v1/usage?meter=calls".into(), Value::Null, 200),
+        row(Platform, "POST", "/v1/admin/rebuilds", "/v1/admin/rebuilds".into(), rebuild, 200),
         get(Tenant, "/v1/invoices"),
         get_one("/v1/invoices/{id}", &own.invoice),
         get_one("/v1/invoices/{id}/lines", &own.invoice),

@@ -1,37 +1,28 @@
-//! Reading usage back over HTTP: counters as the usage function writes them, in the tenant's own days.
+//! Reading usage back over HTTP: what the usage function has counted, in the tenant's own days.
 
 use crate::harness::{Api, PLATFORM_KEY};
-use cloud::store::{CountedEvent, Delta, DeltaKey};
-use domain::{
-    Decimal,
-    text::Slug,
-    usage::{EventKey, GroupKey},
-};
+use meterline::aws::Fault;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
-/// Writes hourly counters of acme's bytes as the usage function does.
+/// An API that has counted some bytes of acme's.
 async fn with_usage() -> Api {
     let api = Api::open().await.with_meters().await;
-    let world = api.platform.world();
-    let meter = world.meter(&Slug::parse("bytes").unwrap()).await.unwrap().unwrap();
     // Berlin's 31 May begins at 22:00 UTC on the day before.
-    let counters = [
+    let events = [
         ("2026-05-30T21:00:00Z", "eu", "get", "1"),
         ("2026-05-30T22:00:00Z", "eu", "get", "2.5"),
         ("2026-05-30T22:00:00Z", "us", "get", "3"),
         ("2026-05-31T21:00:00Z", "eu", "put", "4"),
         ("2026-05-31T22:00:00Z", "eu", "put", "10"),
     ];
-    let delta = |(hour, region, verb, value): (&str, &str, &str, &str)| {
-        let group = GroupKey(vec![region.to_owned(), verb.to_owned()]);
-        let key = DeltaKey { meter_id: meter.id, hour: hour.parse().unwrap(), group, member: None };
-        (key, Delta::Add(value.parse::<Decimal>().unwrap()))
+    let event = |(position, (time, region, verb, bytes)): (usize, (&str, &str, &str, &str))| {
+        let data = json!({"bytes": bytes, "region": region, "verb": verb});
+        json!({"id": position.to_string(), "type": "call", "time": time, "data": data})
     };
-    let deltas: BTreeMap<DeltaKey, Delta> = counters.into_iter().map(delta).collect();
-    let event = CountedEvent { key: EventKey([1; 16]), content: EventKey([1; 16]) };
-    let store = world.store(api.acme.id.parse().unwrap());
-    store.count_events(&[event], &deltas, world.now()).await.unwrap();
+    let events: Vec<Value> = events.into_iter().enumerate().map(event).collect();
+    let sent = api.post("/v1/usage/events", &api.acme.key, &json!({"events": events})).await.good();
+    assert_eq!(sent.body["accepted"], 5);
+    api.count_usage().await;
     api
 }
 
@@ -119,7 +110,46 @@ async fn a_bad_query_is_refused_by_the_parameter() {
         answer,
         json!({
             "meter": "calls", "from": "2026-06-01T00:00:00Z", "to": "2026-06-01T01:00:00Z", "window": null,
-            "data": [], "total": "0",
+            "data": [], "total": "0", "completeThrough": null,
         })
     );
+}
+
+#[tokio::test]
+async fn usage_says_through_when_it_is_complete() {
+    let api = Api::open().await.with_meters().await;
+    let complete_through = async || {
+        let answer = api.get("/v1/usage?meter=calls", &api.acme.key).await.good();
+        answer.body["completeThrough"].as_str().map(str::to_owned)
+    };
+    let turn_to = |time: &str| {
+        api.platform.world().clock().turn_to(format!("2026-06-01T{time}Z").parse().unwrap());
+    };
+    assert_eq!(complete_through().await, None, "it takes two looks at the queues");
+    turn_to("00:31:00");
+    // The first look was at 00:30, when what had been accepted until 00:25 had come to rest.
+    assert_eq!(complete_through().await.as_deref(), Some("2026-06-01T00:25:00Z"));
+    let event = json!({"events": [{"id": "1", "type": "call", "data": {"bytes": 1, "region": "eu", "verb": "get"}}]});
+    api.post("/v1/usage/events", &api.acme.key, &event).await.good();
+    // While the event of 00:31 lies in its queue, what was accepted before its lap is all that can be said.
+    let lies_there =
+        [("00:38:00", "00:25:00"), ("00:39:30", "00:30:00"), ("00:48:00", "00:30:00"), ("00:49:30", "00:30:00")];
+    for (time, expect) in lies_there {
+        turn_to(time);
+        assert_eq!(complete_through().await, Some(format!("2026-06-01T{expect}Z")), "{time}");
+    }
+    assert_eq!(api.published().await.len(), 1);
+    for (time, expect) in [("00:53:00", "00:30:00"), ("00:54:00", "00:50:00")] {
+        turn_to(time);
+        assert_eq!(complete_through().await, Some(format!("2026-06-01T{expect}Z")), "{time}");
+    }
+}
+
+#[tokio::test]
+async fn queues_that_cannot_be_asked_are_not_taken_for_empty() {
+    let api = Api::open().await.with_meters().await;
+    let faults = api.platform.aws().faults();
+    faults.fail_when(u32::MAX, Fault::CrashBefore, |call| call.operation == "GetQueueAttributes");
+    let answer = api.get("/v1/usage?meter=calls", &api.acme.key).await;
+    assert_eq!(answer.outcome(), (503, "unavailable"));
 }

@@ -64,7 +64,7 @@ pub(crate) enum Aggregation {
     Latest,
     /// The mean of the values, to nine digits after the point.
     Average,
-    /// The level that the values raise and lower, weighted by the time that it stood; zero at the start of the range.
+    /// The level that the values raise and lower, weighted by the time that it stood; zero at the start of each window.
     WeightedSum,
     /// The number of distinct values.
     UniqueCount,

@@ -257,6 +257,7 @@ mod tests {
             id: TenantId::derived(&["acme"]),
             slug: Slug::parse("acme").unwrap(),
             time_zone: TimeZone::get("America/New_York").unwrap(),
+            layouts: usage_log::Layouts::default(),
         };
         // Still 31 May in New York.
         let now = "2026-06-01T00:30:00Z".parse().unwrap();

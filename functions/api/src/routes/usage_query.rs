@@ -17,7 +17,7 @@ use domain::{
     Decimal, TimeZone, Timestamp,
     calendar::{self, Period},
     usage::{
-        Meter,
+        Meter, TotalOutOfRange,
         window::{self, HourlyCounter, Window},
     },
 };
@@ -53,6 +53,7 @@ pub(crate) struct UsageParameters {
 
 /// What a tenant's usage adds up to.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Usage {
     /// Slug of the meter.
     #[schema(example = "bytes-out")]
@@ -69,6 +70,10 @@ pub(crate) struct Usage {
     /// The value over the whole range and all groups. For a unique count it is not the sum of the rows.
     #[schema(example = "1203")]
     total: String,
+    /// Every event that was accepted before this instant is in the figures; later ones may be. It is some minutes behind
+    /// and stands still while events cannot be counted; `null` before anything is known.
+    #[schema(example = "2026-06-01T00:00:00Z")]
+    complete_through: Option<Timestamp>,
 }
 
 /// The value of one window and group.
@@ -109,8 +114,10 @@ pub(crate) async fn read(
     let slug = parameters::get(&uri, "meter")?.ok_or_else(|| invalid("meter", "send the slug of a meter"))?;
     let meter = meters::named(&api, &slug).await?;
     let query = decide(&uri, meter, &tenant.time_zone, api.world().now())?;
-    let counters = api.store(&tenant).counters(query.meter.id, query.period).await?;
-    answer(&query, counters, &tenant.time_zone).map(axum::Json)
+    // Asked before the counters, which therefore hold everything up to it.
+    let complete_through = api.complete_through().await?;
+    let counters = api.store(&tenant).counters(&query.meter, query.period).await?;
+    answer(&query, counters, &tenant.time_zone, complete_through).map(axum::Json)
 }
 
 fn decide(uri: &Uri, meter: Meter, time_zone: &TimeZone, now: Timestamp) -> Result<Query, Problem> {
@@ -129,13 +136,7 @@ fn decide(uri: &Uri, meter: Meter, time_zone: &TimeZone, now: Timestamp) -> Resu
 fn period(uri: &Uri, time_zone: &TimeZone, now: Timestamp) -> Result<Period, Problem> {
     let instant = |name: &str| {
         let sent = parameters::parse::<Timestamp>(uri, name, "send an instant, such as 2026-06-01T00:00:00Z")?;
-        match sent {
-            Some(instant) if calendar::hour_start(instant, time_zone) != instant => {
-                let detail = format!("parameter {name}: send the start of an hour in the tenant's time zone");
-                Err(Problem::bad_request("not_aligned", detail))
-            }
-            sent => Ok(sent),
-        }
+        sent.map_or(Ok(()), |instant| check_aligned(name, instant, time_zone)).map(|()| sent)
     };
     let out_of_range = |_| invalid("from", "send a time before the year 9999");
     let from = match instant("from")? {
@@ -146,11 +147,25 @@ fn period(uri: &Uri, time_zone: &TimeZone, now: Timestamp) -> Result<Period, Pro
         Some(to) => to,
         None => Window::Hour.end(now, time_zone).map_err(out_of_range)?,
     };
+    range(from, to)
+}
+
+/// Refuses an instant within an hour, as counters are hourly; `name` is what it was sent as.
+pub(crate) fn check_aligned(name: &str, instant: Timestamp, time_zone: &TimeZone) -> Result<(), Problem> {
+    if calendar::hour_start(instant, time_zone) == instant {
+        return Ok(());
+    }
+    let detail = format!("{name}: send the start of an hour in the tenant's time zone");
+    Err(Problem::bad_request("not_aligned", detail))
+}
+
+/// The range from `from` to before `to`, unless it is empty or too long.
+pub(crate) fn range(from: Timestamp, to: Timestamp) -> Result<Period, Problem> {
     if to.duration_since(from) > SignedDuration::from_hours(24 * RANGE_DAYS_MAX) {
         let detail = format!("ask for at most {RANGE_DAYS_MAX} days at once");
         return Err(Problem::bad_request("range_too_long", detail));
     }
-    Period::new(from, to).ok_or_else(|| Problem::bad_request("invalid_range", "parameter from must be before to"))
+    Period::new(from, to).ok_or_else(|| Problem::bad_request("invalid_range", "from must be before to"))
 }
 
 fn dimensions(uri: &Uri, meter: &Meter) -> Result<Vec<usize>, Problem> {
@@ -168,18 +183,23 @@ fn dimensions(uri: &Uri, meter: &Meter) -> Result<Vec<usize>, Problem> {
     Ok(positions)
 }
 
-fn answer(query: &Query, counters: Vec<HourlyCounter>, time_zone: &TimeZone) -> Result<Usage, Problem> {
-    let out_of_range = |error: window::TotalOutOfRange| Problem::internal(error.to_string());
-    let aggregation = &query.meter.aggregation;
+fn answer(
+    query: &Query,
+    counters: Vec<HourlyCounter>,
+    time_zone: &TimeZone,
+    complete_through: Option<Timestamp>,
+) -> Result<Usage, Problem> {
+    let out_of_range = |error: TotalOutOfRange| Problem::internal(error.to_string());
     let spans = spans(query, &counters, time_zone)?;
-    let total = window::total(aggregation, counters.iter().cloned()).map_err(out_of_range)?;
+    let total = window::total(counters.iter().cloned(), query.period).map_err(out_of_range)?;
     let whole = (query.period.start(), query.period.end());
     let label = |counter: &HourlyCounter| {
         let span = spans.get(&counter.hour).copied().unwrap_or(whole);
         let value = |&position: &usize| counter.group.0.get(position).cloned().unwrap_or_default();
         (span, query.dimensions.iter().map(value).collect::<Vec<_>>())
     };
-    let values = window::combine(aggregation, counters, label).map_err(out_of_range)?;
+    let span = |((start, end), _): &Label| Period::new(*start, *end).unwrap_or(query.period);
+    let values = window::combine(counters, label, span).map_err(out_of_range)?;
     if values.len() > ROWS_MAX {
         let detail = format!("the answer has more than {ROWS_MAX} rows; ask for a wider window or a shorter range");
         return Err(Problem::bad_request("too_many_rows", detail));
@@ -191,6 +211,7 @@ fn answer(query: &Query, counters: Vec<HourlyCounter>, time_zone: &TimeZone) -> 
         window: query.window.map(name),
         data: values.into_iter().map(|(label, value)| row(query, label, value)).collect(),
         total: exact_text(total),
+        complete_through,
     })
 }
 
@@ -253,7 +274,7 @@ mod tests {
     use domain::{
         id::MeterId,
         text::Slug,
-        usage::{Aggregation, Dimension, GroupKey, Path, window::CounterValue},
+        usage::{Aggregation, Dimension, GroupKey, Path, Quantity, Tally, window::CounterValue},
     };
     use rstest::rstest;
 
@@ -311,7 +332,7 @@ mod tests {
         HourlyCounter {
             hour: hour.parse().unwrap(),
             group: GroupKey(vec![region.to_owned(), verb.to_owned()]),
-            value: CounterValue::Number(Decimal::from(value)),
+            value: CounterValue::Tally(Tally::Sum(Quantity::new(value, 0).unwrap())),
         }
     }
 
@@ -323,7 +344,7 @@ mod tests {
             counter("2026-05-31T21:00:00Z", "eu", "put", 4),
         ];
         let query = decided(&format!("from=2026-05-30T12:00:00Z&to=2026-05-31T22:00:00Z&{query}")).unwrap();
-        let usage = answer(&query, counters, &berlin()).unwrap();
+        let usage = answer(&query, counters, &berlin(), None).unwrap();
         assert_eq!(usage.total, "10");
         usage.data.iter().map(|row| format!("{} {} {:?} {}", row.start, row.end, row.group, row.value)).collect()
     }

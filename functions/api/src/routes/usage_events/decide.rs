@@ -8,19 +8,21 @@ use super::{
     parse::{Incoming, Parsed},
 };
 use crate::state::{KnownTenant, MeterIndex};
+use cloud::store::{GROUPS_MAX, GroupDigest, group_digest};
 use domain::{
     Timestamp, Violation,
-    id::TenantId,
-    usage::{Bucket, EventData, TimeBasis, UsageEvent, event},
+    calendar::month_start,
+    id::{MeterId, TenantId},
+    usage::{EventKey, GroupKey, TimeBasis, UsageEvent, event},
 };
-use events::UsageEventV1;
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::{HashMap, HashSet, hash_map::Entry},
     sync::Arc,
 };
+use usage_log::{Batch, Builder, DuplicateMember, EventRef, Identity, Lane, Lanes, PushError, Sights};
 
 /// The source of an event that names none.
-const SOURCE_DEFAULT: &str = "api";
+pub(in crate::routes) const SOURCE_DEFAULT: &str = "api";
 
 /// What becomes of one event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,15 +37,28 @@ pub(super) enum Verdict {
     Retry,
 }
 
-/// An event that is good, on its way to the topic.
+/// One tenant's events of a request, in columns.
+#[derive(Debug)]
+pub(super) struct Draft {
+    /// Whose usage it is.
+    pub(super) tenant: Arc<KnownTenant>,
+    /// Its events, good ones and others.
+    pub(super) batch: Batch,
+    /// The good ones.
+    pub(super) accepted: Vec<Accepted>,
+}
+
+/// An event that is good.
 #[derive(Debug)]
 pub(super) struct Accepted {
     /// Its place in the request.
     pub(super) position: usize,
-    /// Whose usage it is.
-    pub(super) tenant: Arc<KnownTenant>,
-    /// The event.
-    pub(super) event: UsageEventV1,
+    /// Its row in the batch.
+    pub(super) row: usize,
+    /// What it is known by.
+    pub(super) key: EventKey,
+    /// The local month in which its groups count.
+    pub(super) groups: Vec<(Timestamp, GroupDigest)>,
 }
 
 /// What becomes of all events of a request.
@@ -51,68 +66,135 @@ pub(super) struct Accepted {
 pub(super) struct Decided {
     /// One for each event.
     pub(super) verdicts: Vec<Verdict>,
-    /// Those that are accepted.
-    pub(super) accepted: Vec<Accepted>,
+    /// The events that are accepted, by tenant.
+    pub(super) drafts: Vec<Draft>,
 }
 
-/// What makes two events of one request the same: the parts of [`domain::usage::EventKey`], which is a digest of them.
-type Identity<'a> = (TenantId, &'a str, &'a str, Bucket);
+/// A tenant's events while they are read.
+struct Reading {
+    tenant: Arc<KnownTenant>,
+    builder: Builder,
+    /// Where in the request each row was.
+    positions: Vec<usize>,
+}
 
 /// Decides on every event of a request.
 pub(super) fn decide(parsed: &[Parsed<'_>], tenants: &Tenants, meters: &MeterIndex, now: Timestamp) -> Decided {
-    let mut seen: HashMap<Identity<'_>, usize> = HashMap::with_capacity(parsed.len());
-    let mut decided =
-        Decided { verdicts: Vec::with_capacity(parsed.len()), accepted: Vec::with_capacity(parsed.len()) };
+    let mut verdicts = Vec::with_capacity(parsed.len());
+    let mut readings: Vec<Reading> = Vec::new();
     for (position, parsed) in parsed.iter().enumerate() {
-        let verdict = match check(parsed, tenants, meters, now) {
+        let verdict = match read(parsed, tenants, meters, now, &mut readings) {
             Err(violation) => Verdict::Rejected(violation),
-            Ok((incoming, tenant, event, bucket)) => {
-                match seen.entry((tenant.id, source(incoming), &incoming.id, bucket)) {
-                    Entry::Occupied(first) => Verdict::Duplicate { of: *first.get() },
-                    Entry::Vacant(vacant) => {
-                        vacant.insert(position);
-                        decided.accepted.push(Accepted { position, tenant, event: event.into() });
-                        Verdict::Accepted
-                    }
-                }
+            Ok(reading) => {
+                readings[reading].positions.push(position);
+                Verdict::Accepted
             }
         };
-        decided.verdicts.push(verdict);
+        verdicts.push(verdict);
     }
-    decided
+    let drafts = readings.into_iter().map(|reading| measure(reading, meters, &mut verdicts)).collect();
+    Decided { verdicts, drafts }
 }
 
-type Good<'p, 'a> = (&'p Incoming<'a>, Arc<KnownTenant>, UsageEvent, Bucket);
-
-fn check<'p, 'a>(
-    parsed: &'p Parsed<'a>,
+/// Puts an event among those of its tenant, if its form is good; answers which tenant's that are.
+fn read(
+    parsed: &Parsed<'_>,
     tenants: &Tenants,
     meters: &MeterIndex,
     now: Timestamp,
-) -> Result<Good<'p, 'a>, Violation> {
+    readings: &mut Vec<Reading>,
+) -> Result<usize, Violation> {
     let incoming = parsed.as_ref().map_err(|malformed| malformed.violation.clone())?;
     let tenant = tenants.of(incoming.subject.as_deref())?;
     let (occurred_at, time_basis) = time(incoming, now)?;
-    let data = EventData::new(incoming.data.to_owned());
     let event = UsageEvent {
-        id: incoming.id.to_string(),
-        source: source(incoming).to_owned(),
-        event_type: incoming.event_type.to_string(),
+        id: &incoming.id,
+        source: source(incoming),
+        event_type: &incoming.event_type,
         occurred_at,
         time_basis,
-        data: data.ok_or_else(|| Violation::new("/data", "malformed_event", "send an object"))?,
+        data: incoming.data.get(),
     };
     event.check(now)?;
-    let picking = meters.picking(&event.event_type);
-    if picking.is_empty() {
-        return Err(Violation::new("/type", "unknown_meter", "no meter picks this type; create one first"));
+    check_picked(meters, event.event_type)?;
+    let at =
+        readings.iter().position(|reading| Arc::ptr_eq(&reading.tenant, &tenant) || reading.tenant.id == tenant.id);
+    let at = at.unwrap_or_else(|| {
+        readings.push(Reading { tenant, builder: Builder::default(), positions: Vec::new() });
+        readings.len() - 1
+    });
+    readings[at].builder.push(&event, now).map_err(unpacked)?;
+    Ok(at)
+}
+
+/// Refuses a type that no meter picks.
+pub(in crate::routes) fn check_picked(meters: &MeterIndex, event_type: &str) -> Result<(), Violation> {
+    if meters.is_picked(event_type) {
+        return Ok(());
     }
-    for meter in picking {
-        meter.measure(&event)?;
+    Err(Violation::new("/type", "unknown_meter", "no meter picks this type; create one first"))
+}
+
+/// The refusal of an event that cannot be put into columns.
+pub(in crate::routes) fn unpacked(error: PushError) -> Violation {
+    match error {
+        PushError::Time => Violation::new("/time", "invalid_time", "send a time before the year 2262"),
+        PushError::NoObject | PushError::Full => Violation::new("/data", "malformed_event", "send an object"),
     }
-    let bucket = event.bucket(&tenant.time_zone);
-    let bucket = bucket.map_err(|_| Violation::new("/time", "invalid_time", "send a time before the year 9999"))?;
-    Ok((incoming, tenant, event, bucket))
+}
+
+/// Refuses an event that a meter of its type cannot read; answers the groups that it belongs to.
+pub(in crate::routes) fn groups_of(
+    sights: &Sights<'_>,
+    event: &EventRef<'_>,
+) -> Result<Vec<(MeterId, GroupKey)>, Violation> {
+    if let Err(DuplicateMember(path)) = event.shape().check_members() {
+        let pointer = format!("/data/{path}");
+        return Err(Violation::new(pointer, "duplicate_member", "send each member of an object once"));
+    }
+    sights.check(event)
+}
+
+/// The refusal of an event whose groups there is no room for.
+pub(in crate::routes) fn too_many_groups() -> Violation {
+    let message =
+        format!("the meters of this tenant have {GROUPS_MAX} groups this month; send fewer values of a dimension");
+    Violation::new("/data", "too_many_groups", message)
+}
+
+/// Holds a tenant's events against the meters, and against each other.
+fn measure(reading: Reading, meters: &MeterIndex, verdicts: &mut [Verdict]) -> Draft {
+    let Reading { tenant, builder, positions } = reading;
+    let batch = builder.finish();
+    let sights = Sights::new(meters.all(), &batch);
+    let identity = Identity::new(tenant.id);
+    let layouts = tenant.layouts.clone();
+    let mut lanes = Lanes::new(tenant.id, &tenant.time_zone, &layouts);
+    let mut seen: HashMap<(Lane, EventKey), usize> = HashMap::with_capacity(positions.len());
+    let mut accepted = Vec::with_capacity(positions.len());
+    for (row, (event, position)) in batch.events().zip(positions).enumerate() {
+        let key = identity.key(&event);
+        let placed = groups_of(&sights, &event).and_then(|groups| {
+            let refused = |_| Violation::new("/time", "invalid_time", "send a time before the year 2262");
+            let (lane, hour) = lanes.of(&event, key).map_err(refused)?;
+            let month = if groups.is_empty() { hour } else { month_start(hour, &tenant.time_zone).map_err(refused)? };
+            Ok((lane, month, groups))
+        });
+        verdicts[position] = match placed {
+            Err(violation) => Verdict::Rejected(violation),
+            Ok((lane, month, groups)) => match seen.entry((lane, key)) {
+                Entry::Occupied(first) => Verdict::Duplicate { of: *first.get() },
+                Entry::Vacant(vacant) => {
+                    vacant.insert(position);
+                    let digest = |(meter_id, group): &(MeterId, GroupKey)| (month, group_digest(*meter_id, group));
+                    let groups = groups.iter().map(digest).collect();
+                    accepted.push(Accepted { position, row, key, groups });
+                    Verdict::Accepted
+                }
+            },
+        };
+    }
+    Draft { tenant, batch, accepted }
 }
 
 fn source<'p>(incoming: &'p Incoming<'_>) -> &'p str {
@@ -144,6 +226,27 @@ impl Tenants {
                 Err(refuse("subject_mismatch", "the request names another tenant with ?tenant="))
             }
             (_, Some(subject)) => self.by_subject.get(subject).cloned().ok_or_else(unknown),
+        }
+    }
+}
+
+/// Refuses events whose groups there is no room for.
+pub(super) fn refuse_groups(decided: &mut Decided, refused: &HashSet<(TenantId, Timestamp, GroupDigest)>) {
+    for Draft { tenant, accepted, .. } in &mut decided.drafts {
+        accepted.retain(|event| {
+            let good = !event.groups.iter().any(|(month, group)| refused.contains(&(tenant.id, *month, *group)));
+            if !good {
+                decided.verdicts[event.position] = Verdict::Rejected(too_many_groups());
+            }
+            good
+        });
+    }
+    // A repeat of what is refused is refused as well.
+    for position in 0..decided.verdicts.len() {
+        if let Verdict::Duplicate { of } = decided.verdicts[position]
+            && let Verdict::Rejected(violation) = decided.verdicts[of].clone()
+        {
+            decided.verdicts[position] = Verdict::Rejected(violation);
         }
     }
 }

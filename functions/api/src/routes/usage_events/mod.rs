@@ -5,8 +5,14 @@
 //! events are for and which meters there are is loaded before.
 
 mod decide;
+mod groups;
 mod pack;
 mod parse;
+
+pub(super) use self::{
+    decide::{SOURCE_DEFAULT, check_picked, groups_of, too_many_groups, unpacked},
+    groups::admit,
+};
 
 use self::{
     decide::{Decided, Verdict},
@@ -142,8 +148,11 @@ pub(crate) async fn send(
     let parsed = parse::events(form, &parts.headers, &body)?;
     let tenants = addressed(&api, caller, scope, &parsed).await?;
     let meters = meters(&api, &parsed, now).await?;
-    let Decided { mut verdicts, accepted } = decide::decide(&parsed, &tenants, &meters, now);
-    let packed = pack::pack(accepted, &correlation_id, now).map_err(|error| Problem::internal(error.to_string()))?;
+    let mut decided = decide::decide(&parsed, &tenants, &meters, now);
+    let refused = groups::refused(&api, &decided).await?;
+    decide::refuse_groups(&mut decided, &refused);
+    let Decided { mut verdicts, drafts } = decided;
+    let packed = pack::pack(&drafts, &correlation_id, now)?;
     let (messages, positions): (Vec<_>, Vec<_>) = packed.into_iter().map(|p| (p.message, p.positions)).unzip();
     if let Err(failed) = api.world().publish(&messages).await {
         tracing::warn!(fault = failed.cause.chain(), messages = failed.refused.len(), "the topic refused messages");
@@ -195,7 +204,7 @@ async fn addressed(
 /// The meters, read again if some event has a type that none of the remembered ones picks.
 async fn meters(api: &Api, parsed: &[Parsed<'_>], now: Timestamp) -> Result<Arc<MeterIndex>, Fault> {
     let meters = api.meters(now).await?;
-    let all_picked = parsed.iter().flatten().all(|event| !meters.picking(&event.event_type).is_empty());
+    let all_picked = parsed.iter().flatten().all(|event| meters.is_picked(&event.event_type));
     if all_picked { Ok(meters) } else { api.read_meters(now).await }
 }
 
