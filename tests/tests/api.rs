@@ -24,6 +24,8 @@ mod refusals;
 mod resources;
 #[path = "api/routes.rs"]
 mod routes;
+#[path = "api/usage_corrections.rs"]
+mod usage_corrections;
 #[path = "api/usage_events.rs"]
 mod usage_events;
 #[path = "api/usage_query.rs"]

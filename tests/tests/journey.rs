@@ -1,6 +1,7 @@
 //! The journey over the embedded AWS: a local platform as a user would start it, but in memory.
 
 use cloud::{Clock, Metrics, Random};
+use domain::usage::watermark::CONFIRMATION;
 use meterline::{
     aws::Storage,
     platform::{Options, Platform},
@@ -18,7 +19,7 @@ async fn from_a_key_to_a_signed_webhook() {
     let address = listener.local_addr().unwrap();
     let platform = Platform::open(Options {
         storage: Storage::Memory,
-        clock: Clock::System,
+        clock: Clock::turnable(),
         random: Random::System,
         metrics: Metrics::Off,
         platform_key: PLATFORM_KEY.to_owned(),
@@ -29,6 +30,11 @@ async fn from_a_key_to_a_signed_webhook() {
     .unwrap();
     let server = Server::start(platform, PLATFORM_KEY, listener, address);
     let platform = Arc::clone(&server.platform);
-    let tick = || async { platform.tick().await.unwrap() };
+    // The watermark rises by two readings that lie apart: the server's schedule has made the first when it started.
+    let tick = || async {
+        let world = platform.world();
+        world.clock().turn_to(world.now() + CONFIRMATION);
+        platform.tick().await.unwrap();
+    };
     journey::run(&Target { base_url: format!("http://{address}"), platform_key: PLATFORM_KEY.to_owned(), tick }).await;
 }

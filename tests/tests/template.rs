@@ -6,18 +6,26 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use cloud::Settings;
+use domain::usage::watermark::Parity;
 use events::{
     BillingPeriodClosedV1, BillingRequestedV1, Event, InvoiceCreatedV1, InvoiceFinalizedV1, InvoiceReadyV1,
-    UsageRecordedV1,
+    UsageCorrectedV1, UsageRecordedV1, UsageRecordedV2,
 };
 use rstest::rstest;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::{fs, path::PathBuf, sync::OnceLock};
 use tests::python::{root, run, script, target, tool};
 
 const STAGES: [&str; 3] = ["dev", "staging", "prod"];
 const FUNCTIONS: [&str; 5] = ["Api", "Usage", "Billing", "Invoice", "Webhook"];
-const CONSUMERS: [&str; 4] = ["Usage", "Billing", "Invoice", "Webhook"];
+/// Queues that functions consume, and by which function.
+const QUEUES: [(&str, &str); 5] = [
+    ("UsageEven", "Usage"),
+    ("UsageOdd", "Usage"),
+    ("Billing", "Billing"),
+    ("Invoice", "Invoice"),
+    ("Webhook", "Webhook"),
+];
 const DEAD_LETTERS: [&str; 5] = ["Usage", "Billing", "Invoice", "Webhook", "Tick"];
 const TABLES: [&str; 8] =
     ["Tenants", "ApiKeys", "Catalog", "Subscriptions", "ProcessedEvents", "Usage", "Invoices", "Webhooks"];
@@ -75,7 +83,7 @@ fn tables_of(function: &str, actions: &[&str]) -> Vec<&'static str> {
 #[rstest]
 #[case::api("Api", &["Tenants", "ApiKeys", "Catalog", "Subscriptions", "Webhooks"], &["Tenants", "Webhooks"])]
 #[case::usage("Usage", &["ProcessedEvents", "Usage"], &[])]
-#[case::billing("Billing", &["Subscriptions", "ProcessedEvents", "Invoices"], &["Invoices"])]
+#[case::billing("Billing", &["Subscriptions", "ProcessedEvents", "Usage", "Invoices"], &["Invoices"])]
 #[case::invoice("Invoice", &["ProcessedEvents", "Invoices"], &["Invoices"])]
 #[case::webhook("Webhook", &["ProcessedEvents", "Webhooks"], &[])]
 fn a_role_changes_its_own_tables_only(#[case] function: &str, #[case] writes: &[&str], #[case] deletes: &[&str]) {
@@ -91,6 +99,32 @@ fn a_role_changes_its_own_tables_only(#[case] function: &str, #[case] writes: &[
 #[case::webhook("Webhook", &["ProcessedEvents", "Webhooks"])]
 fn a_role_reads_what_its_task_needs(#[case] function: &str, #[case] reads: &[&str]) {
     assert_eq!(tables_of(function, &["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"]), reads);
+}
+
+#[test]
+fn of_the_counters_billing_writes_the_watermark_only() {
+    let names_usage = |statement: &Value| statement["Resource"].to_string().contains("UsageTable");
+    let writes = |statement: &Value| list(&statement["Action"]).iter().any(|action| action == "dynamodb:PutItem");
+    let statements = statements("Billing");
+    let [put] = statements.iter().filter(|s| names_usage(s) && writes(s)).collect::<Vec<_>>()[..] else {
+        panic!("one statement says it: {statements:#?}")
+    };
+    assert_eq!(put["Action"], "dynamodb:PutItem");
+    assert_eq!(put["Condition"]["ForAllValues:StringEquals"]["dynamodb:LeadingKeys"], json!(["WATERMARK"]));
+}
+
+#[rstest]
+#[case::api("Api", &["UsageEvenQueue", "UsageOddQueue", "UsageDeadLetters"])]
+#[case::usage("Usage", &["UsageEvenQueue", "UsageOddQueue"])]
+#[case::billing("Billing", &["BillingQueue", "UsageEvenQueue", "UsageOddQueue", "UsageDeadLetters"])]
+#[case::invoice("Invoice", &["InvoiceQueue"])]
+#[case::webhook("Webhook", &["WebhookQueue"])]
+fn a_role_sees_the_depth_of_these_queues(#[case] function: &str, #[case] expect: &[&str]) {
+    let sees = |statement: &Value| list(&statement["Action"]).iter().any(|action| action == "sqs:GetQueueAttributes");
+    let statements = statements(function).into_iter().filter(sees);
+    let queues: Vec<Value> =
+        statements.flat_map(|s| list(&s["Resource"])).map(|r| r["Fn::GetAtt"][0].clone()).collect();
+    assert_eq!(queues, expect);
 }
 
 #[test]
@@ -117,8 +151,12 @@ fn no_role_holds_a_wildcard_or_a_managed_policy() {
     }
 }
 
+/// What the usage function counts.
+const USAGE_TYPES: &[&str] = &[UsageRecordedV1::TYPE, UsageRecordedV2::TYPE, UsageCorrectedV1::TYPE];
+
 #[rstest]
-#[case::usage("Usage", &[UsageRecordedV1::TYPE])]
+#[case::usage_of_even_laps("UsageEven", USAGE_TYPES)]
+#[case::usage_of_odd_laps("UsageOdd", USAGE_TYPES)]
 #[case::billing("Billing", &[BillingRequestedV1::TYPE])]
 #[case::invoice("Invoice", &[InvoiceFinalizedV1::TYPE])]
 #[case::webhook("Webhook", &[BillingPeriodClosedV1::TYPE, InvoiceCreatedV1::TYPE, InvoiceFinalizedV1::TYPE, InvoiceReadyV1::TYPE])]
@@ -129,18 +167,26 @@ fn a_consumer_gets_its_types_as_they_are(#[case] consumer: &str, #[case] types: 
     assert_eq!(subscription["Endpoint"]["Fn::GetAtt"][0], format!("{consumer}Queue"));
 }
 
+#[rstest]
+#[case::even("UsageEven", Parity::Even)]
+#[case::odd("UsageOdd", Parity::Odd)]
+fn usage_goes_to_the_queue_of_its_lap(#[case] queue: &str, #[case] parity: Parity) {
+    assert_eq!(properties(&format!("{queue}Subscription"))["FilterPolicy"]["lap"], json!([parity.as_str()]));
+}
+
 #[test]
 fn a_message_is_kept_until_it_is_done_or_a_person_looks() {
-    for consumer in CONSUMERS {
-        let queue = properties(&format!("{consumer}Queue"));
+    for (name, consumer) in QUEUES {
+        let queue = properties(&format!("{name}Queue"));
         let timeout = properties(&format!("{consumer}Function"))["Timeout"].as_u64().unwrap();
-        assert_eq!(queue["VisibilityTimeout"], 6 * timeout, "{consumer}");
-        assert_eq!(queue["RedrivePolicy"]["maxReceiveCount"], 5, "{consumer}");
+        assert_eq!(queue["VisibilityTimeout"], 6 * timeout, "{name}");
+        assert_eq!(queue["RedrivePolicy"]["maxReceiveCount"], 5, "{name}");
         let dead_letters = &queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0];
         assert_eq!(*dead_letters, format!("{consumer}DeadLetters"));
-        let source = properties(&format!("{consumer}FunctionQueue"));
-        assert_eq!(source["FunctionResponseTypes"][0], "ReportBatchItemFailures", "{consumer}");
-        assert!(source["ScalingConfig"]["MaximumConcurrency"].is_u64(), "{consumer} is bounded");
+        let source = properties(&format!("{consumer}Function{}Queue", name.trim_start_matches(consumer)));
+        assert_eq!(source["EventSourceArn"]["Fn::GetAtt"][0], format!("{name}Queue"));
+        assert_eq!(source["FunctionResponseTypes"][0], "ReportBatchItemFailures", "{name}");
+        assert!(source["ScalingConfig"]["MaximumConcurrency"].is_u64(), "{name} is bounded");
     }
 }
 
@@ -154,7 +200,7 @@ fn every_dead_letter_queue_has_an_alarm_and_two_weeks() {
     }
     let queues =
         template()["Resources"].as_object().unwrap().values().filter(|r| r["Type"] == "AWS::SQS::Queue").count();
-    assert_eq!(queues, CONSUMERS.len() + DEAD_LETTERS.len(), "a queue that this file does not know");
+    assert_eq!(queues, QUEUES.len() + DEAD_LETTERS.len(), "a queue that this file does not know");
 }
 
 #[test]

@@ -4,7 +4,11 @@
 
 pub mod aws;
 mod console;
+pub mod cost;
 pub mod demo;
+mod lambda;
 pub mod platform;
+pub mod rebuild;
 pub mod server;
 pub mod stack;
+pub mod workload;

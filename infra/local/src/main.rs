@@ -1,13 +1,16 @@
-//! The `meterline` program: a local platform with its console page, and the demo.
+//! The `meterline` program: a local platform with its console page, the demo, what a workload would cost, and rebuilds.
 
 use clap::{Args, Parser, Subcommand};
 use cloud::{Clock, Metrics, Random};
 use domain::api_key::{ApiKey, KeyMode};
 use meterline::{
     aws::Storage,
+    cost::{self, Logged, Plan},
     demo::{self, Demo},
     platform::{Options, Platform},
+    rebuild::{self, Rebuild},
     server::{DOWNLOADS, Server},
+    workload::Workload,
 };
 use std::{
     error::Error,
@@ -16,8 +19,12 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::ExitCode,
+    time::Duration,
 };
 use tokio::net::TcpListener;
+
+/// When a measured workload begins: the same instant each time, so that figures repeat.
+const COST_START: &str = "2026-06-01T00:00:00Z";
 
 /// Usage metering and billing, on your machine.
 #[derive(Parser)]
@@ -45,6 +52,60 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Run a workload in memory and say what it would cost on AWS, modelled from metered requests.
+    Cost(Cost),
+    /// Count a tenant's hours anew from the usage log of a running server, and compare them with what is stored.
+    Rebuild(Recount),
+}
+
+#[derive(Args)]
+struct Recount {
+    /// Whose hours: id or slug.
+    #[arg(long)]
+    tenant: String,
+    /// The first day in the tenant's zone, or the first instant.
+    #[arg(long)]
+    from: String,
+    /// The first day after, or the first instant after.
+    #[arg(long)]
+    to: String,
+    /// Count anew what differs, and back-fill meters that are younger than the events.
+    #[arg(long)]
+    repair: bool,
+    /// Where the API answers.
+    #[arg(long, default_value = "http://127.0.0.1:3000")]
+    url: String,
+    /// The platform key; also taken from METERLINE_KEY. A local server gives its own.
+    #[arg(long)]
+    key: Option<String>,
+}
+
+#[derive(Args)]
+struct Cost {
+    /// Events in all.
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
+    events: u64,
+    /// Events of one request.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    per_request: u64,
+    /// Tenants that send.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    tenants: u32,
+    /// Tenants send as Zipf has it, not all the same.
+    #[arg(long)]
+    zipf: bool,
+    /// Events a second, of all tenants.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
+    rate: u64,
+    /// Pollers that Lambda has for each queue; it starts with five.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    pollers: u64,
+    /// Milliseconds that a function is assumed to wait for each of its calls of AWS.
+    #[arg(long, default_value_t = 10)]
+    call_ms: u64,
+    /// What is drawn.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
 }
 
 #[derive(Args)]
@@ -60,9 +121,11 @@ struct Serve {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    start_logs();
+    let logged = start_logs(matches!(arguments.command, Some(Command::Cost(_))));
     let outcome = match arguments.command {
         Some(Command::Demo { log, out, json }) => demo::run(&Demo { log, out, json }).await.map_err(Into::into),
+        Some(Command::Cost(options)) => measure(&options, logged).await,
+        Some(Command::Rebuild(options)) => recount(options).await,
         Some(Command::Serve(options)) => serve(options).await,
         None => serve(arguments.serve).await,
     };
@@ -73,6 +136,33 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+async fn measure(options: &Cost, logged: Option<Logged>) -> Result<(), Box<dyn Error>> {
+    let workload = Workload {
+        events: options.events,
+        per_request: options.per_request,
+        tenants: usize::try_from(options.tenants)?,
+        skewed: options.zipf,
+        rate: options.rate,
+        start: COST_START.parse()?,
+        seed: options.seed,
+    };
+    let call_wait = Duration::from_millis(options.call_ms);
+    let report = cost::measure(&Plan { workload, pollers: options.pollers, call_wait, logged }).await?;
+    println!("{report}");
+    Ok(())
+}
+
+async fn recount(options: Recount) -> Result<(), Box<dyn Error>> {
+    let Recount { tenant, from, to, repair, url, key } = options;
+    let key = key.or_else(|| std::env::var("METERLINE_KEY").ok());
+    let outcome = rebuild::run(&Rebuild { tenant, from, to, repair, url, key }, |line| println!("{line}")).await?;
+    if outcome.is_sound() {
+        return Ok(());
+    }
+    let open = outcome.differences - outcome.repaired;
+    Err(format!("{open} differences are not repaired; counters are by --repair, what broke the log is not").into())
 }
 
 async fn serve(options: Serve) -> Result<(), Box<dyn Error>> {
@@ -127,11 +217,18 @@ fn greet(port: u16, data: &Path, key: &str) {
     );
 }
 
-/// Plain lines on standard error: warnings only, unless `RUST_LOG` asks for more.
-fn start_logs() {
+/// Plain lines on standard error: warnings only, unless `RUST_LOG` asks for more. Where they are counted they are what a
+/// deployed function writes, and shown to nobody.
+fn start_logs(counted: bool) -> Option<Logged> {
     use tracing_subscriber::EnvFilter;
+    if counted {
+        let logged = Logged::default();
+        cloud::telemetry::init_to(logged.clone());
+        return Some(logged);
+    }
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    None
 }
 
 fn complain(error: &dyn Error) {

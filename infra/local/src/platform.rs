@@ -5,6 +5,7 @@
 
 use crate::{
     aws::{EmbeddedAws, OpenError, Storage},
+    lambda,
     stack::{self, EventSource, Stack},
 };
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
@@ -15,6 +16,10 @@ use std::collections::{BTreeMap, HashSet};
 
 /// Messages of one `ReceiveMessage` and one `DeleteMessageBatch` (AWS limit).
 const MESSAGES_A_REQUEST: usize = 10;
+/// Bytes of the messages of one invocation (Lambda limit: a payload of 6 MB).
+const INVOCATION_BYTES_MAX: usize = 6 * 1024 * 1024;
+/// Bytes that one `ReceiveMessage` may bring.
+const RECEIVED_BYTES_MAX: usize = MESSAGES_A_REQUEST * cloud::BATCH_BYTES_MAX;
 /// Rounds of delivery before [`Platform::drain`] calls the queues restless.
 const ROUNDS_MAX: usize = 10_000;
 /// Turns of the clock before [`Platform::settle`] gives up: more than all retries of a webhook take.
@@ -71,6 +76,8 @@ pub struct Platform {
     world: World,
     stack: Stack,
     caller: webhook::Caller,
+    /// The warm lanes of the usage function, of which there is one process unless somebody says otherwise.
+    lanes: usage::Lanes,
     queues: aws_sdk_sqs::Client,
 }
 
@@ -89,7 +96,14 @@ impl Platform {
         let caller = webhook::Caller::new(&settings)?;
         let config = aws.sdk_config();
         let world = World::new(&config, settings, options.clock, options.random, options.metrics);
-        Ok(Self { queues: aws_sdk_sqs::Client::new(&config), aws, world, stack, caller })
+        Ok(Self {
+            queues: aws_sdk_sqs::Client::new(&config),
+            aws,
+            world,
+            stack,
+            caller,
+            lanes: usage::Lanes::default(),
+        })
     }
 
     /// The embedded AWS.
@@ -112,7 +126,7 @@ impl Platform {
 
     /// The API, as API Gateway reaches it.
     pub fn router(&self) -> axum::Router {
-        api::router(self.world.clone())
+        lambda::http_door(api::router(self.world.clone()), &self.aws, &self.stack)
     }
 
     /// Runs billing as the schedule does.
@@ -120,7 +134,8 @@ impl Platform {
     /// # Errors
     /// If the function fails; the next tick makes up for it.
     pub async fn tick(&self) -> Result<(), PlatformError> {
-        billing::handle(&self.world, billing::Cause::Tick).await?;
+        let tick = billing::handle(&self.world, billing::Cause::Tick);
+        lambda::invocation(&self.aws, &self.stack, "billing", tick).await?;
         Ok(())
     }
 
@@ -129,14 +144,28 @@ impl Platform {
     /// # Errors
     /// If the queue cannot be read. A function's failures only leave their messages to be delivered again.
     pub async fn deliver(&self, source: &EventSource, wait_seconds: i32) -> Result<usize, PlatformError> {
-        let messages = self.receive(source, wait_seconds).await?;
+        self.deliver_to(source, wait_seconds, &self.lanes).await
+    }
+
+    /// As [`Platform::deliver`], to one of several processes of the usage function: the one that remembers `lanes`.
+    ///
+    /// # Errors
+    /// As [`Platform::deliver`].
+    pub async fn deliver_to(
+        &self,
+        source: &EventSource,
+        wait_seconds: i32,
+        lanes: &usage::Lanes,
+    ) -> Result<usize, PlatformError> {
+        let messages = lambda::poller(&source.function, self.receive(source, wait_seconds)).await?;
         if messages.is_empty() {
             return Ok(0);
         }
-        let response = self.invoke(&source.function, batch(&messages)).await?;
+        let invoked = self.invoke(&source.function, batch(&messages), lanes);
+        let response = lambda::invocation(&self.aws, &self.stack, &source.function, invoked).await?;
         let failed: HashSet<String> =
             response.batch_item_failures.into_iter().map(|item| item.item_identifier).collect();
-        self.delete(source, &messages, &failed).await?;
+        lambda::poller(&source.function, self.delete(source, &messages, &failed)).await?;
         Ok(messages.len())
     }
 
@@ -180,9 +209,14 @@ impl Platform {
         Err(PlatformError::Restless(format!("{:?}", self.aws.queue_depths())))
     }
 
-    async fn invoke(&self, function: &str, event: SqsEvent) -> Result<SqsBatchResponse, PlatformError> {
+    async fn invoke(
+        &self,
+        function: &str,
+        event: SqsEvent,
+        lanes: &usage::Lanes,
+    ) -> Result<SqsBatchResponse, PlatformError> {
         Ok(match function {
-            "usage" => usage::handle(&self.world, event).await,
+            "usage" => usage::handle(&self.world, lanes, event).await,
             "billing" => billing::handle(&self.world, billing::Cause::Messages(event)).await?,
             "invoice" => invoice::handle(&self.world, event).await,
             "webhook" => webhook::handle(&self.world, &self.caller, event).await,
@@ -194,7 +228,8 @@ impl Platform {
         let mut messages = Vec::new();
         let mut wait_seconds = wait_seconds;
         let batch_size = usize::try_from(source.batch_size).unwrap_or(usize::MAX);
-        while messages.len() < batch_size {
+        let mut bytes = 0;
+        while messages.len() < batch_size && bytes + RECEIVED_BYTES_MAX <= INVOCATION_BYTES_MAX {
             let most = MESSAGES_A_REQUEST.min(batch_size - messages.len());
             let request = self.queues.receive_message().queue_url(&source.queue_url);
             let request = request
@@ -206,6 +241,7 @@ impl Platform {
             if received.is_empty() {
                 break;
             }
+            bytes += received.iter().map(|message| message.body().map_or(0, str::len)).sum::<usize>();
             messages.extend(received);
             wait_seconds = 0;
         }

@@ -3,6 +3,7 @@
 use crate::{
     console,
     platform::{Platform, PlatformError},
+    stack::Schedule,
 };
 use axum::{
     Json, Router,
@@ -11,7 +12,8 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use jiff::Timestamp;
+use domain::usage::watermark::CONFIRMATION;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
@@ -32,6 +34,9 @@ const SCHEDULE_CHECK: Duration = Duration::from_secs(1);
 const QUIET_WAIT: Duration = Duration::from_secs(60);
 /// How often the depths of the queues are looked at while waiting.
 const QUIET_CHECK: Duration = Duration::from_millis(20);
+/// A tick so long before the instant that the clock is turned to, as the schedule would have had one: the watermark
+/// rises by two readings, and between these two ticks the clock runs on.
+const ON_THE_WAY: SignedDuration = SignedDuration::from_secs(2 * CONFIRMATION.as_secs());
 /// Ticks after one turn of the clock: a subscription closes one period a tick.
 const TICKS_MAX: usize = 120;
 
@@ -75,20 +80,31 @@ impl Server {
     }
 }
 
-/// Turns the clock forward and runs billing until nothing is due and every queue is quiet.
+/// Turns the clock forward and runs billing until every period is billed of which all usage is counted, and every queue
+/// is quiet. A period that closed a few minutes before `now` may wait for a later turn, as it would for the schedule.
 ///
 /// # Errors
 /// If the clock would go back, or the queues do not come to rest.
 pub async fn turn_clock(platform: &Platform, now: Timestamp) -> Result<(), PlatformError> {
-    if now < platform.world().now() || !platform.world().clock().turn_to(now) {
-        return Err(PlatformError::Restless("the clock only turns forward".to_owned()));
+    let world = platform.world();
+    let backward = || PlatformError::Restless("the clock only turns forward".to_owned());
+    if now < world.now() {
+        return Err(backward());
+    }
+    for instant in [now.saturating_sub(ON_THE_WAY).unwrap_or(now), now] {
+        if !world.clock().turn_to(instant.max(world.now())) {
+            return Err(backward());
+        }
+        quiet(platform).await?;
+        platform.tick().await?;
     }
     for _ in 0..TICKS_MAX {
-        platform.tick().await?;
         quiet(platform).await?;
-        if platform.world().due_subscriptions(platform.world().now()).await?.is_empty() {
+        let counted = world.complete_through().await?.unwrap_or(Timestamp::MIN);
+        if world.due_subscriptions(counted.min(now)).await?.is_empty() {
             return Ok(());
         }
+        platform.tick().await?;
     }
     Err(PlatformError::Restless(format!("periods are still due after {TICKS_MAX} ticks; turn the clock again")))
 }
@@ -127,20 +143,26 @@ async fn pump(platform: Arc<Platform>, index: usize) {
 }
 
 async fn schedule(platform: Arc<Platform>) {
-    let Some(rate) = platform.stack().schedules.first().map(|schedule| schedule.rate) else { return };
+    let Some(schedule) = platform.stack().schedules.first() else { return };
     let mut check = interval(SCHEDULE_CHECK);
-    let mut last: Option<Timestamp> = None;
+    let mut last: Option<i64> = None;
     loop {
         check.tick().await;
-        let now = platform.world().now();
-        if last.is_some_and(|last| now.duration_since(last).unsigned_abs() < rate) {
+        let turn = turn(schedule, platform.world().now());
+        if last == Some(turn) {
             continue;
         }
-        last = Some(now);
+        last = Some(turn);
         if let Err(error) = platform.tick().await {
             tracing::warn!(%error, "the tick failed; the next one makes up for it");
         }
     }
+}
+
+/// Which call of the schedule was the last one due at `now`, by its number since the epoch.
+fn turn(schedule: &Schedule, now: Timestamp) -> i64 {
+    let seconds = |duration: Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+    now.as_second().saturating_sub(seconds(schedule.offset)).div_euclid(seconds(schedule.rate).max(1))
 }
 
 fn app(local: Local) -> Router {

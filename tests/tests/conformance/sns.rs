@@ -76,6 +76,18 @@ async fn a_raw_subscriber_gets_the_message_and_its_attributes() {
 }
 
 #[tokio::test]
+async fn a_standard_topic_takes_a_message_group() {
+    let aws = Aws::connect().await;
+    let Subscribed { topic, queue_url } =
+        subscribe(&aws, &topic(&aws).await, "fair", &[("RawMessageDelivery", "true")]).await;
+    let entry = |id: &str| PublishBatchRequestEntry::builder().id(id).message(id);
+    let request = aws.sns.publish_batch().topic_arn(&topic);
+    let request = request.publish_batch_request_entries(entry("grouped").message_group_id("ten_1").build().unwrap());
+    request.publish_batch_request_entries(entry("alone").build().unwrap()).send().await.unwrap();
+    assert_eq!(bodies(&aws, &queue_url, 2).await, ["alone", "grouped"]);
+}
+
+#[tokio::test]
 async fn a_plain_subscriber_gets_the_message_in_an_envelope() {
     let aws = Aws::connect().await;
     let Subscribed { topic, queue_url } = subscribe(&aws, &topic(&aws).await, "wrapped", &[]).await;

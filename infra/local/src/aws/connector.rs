@@ -1,9 +1,11 @@
 //! The HTTP client that the SDK is given: it answers in process, and is where everything goes wrong on purpose.
 //!
-//! A call is counted, its fault picked, its effect made (or not), its answer given (or lost), in this order. Nothing
-//! here knows what a service does.
+//! A call waits at the turnstile if there is one, is counted, its fault picked, its effect made (or not), its answer given
+//! (or lost), in this order. Nothing here knows what a service does.
 
 use super::faults::{Fault, Service};
+use super::tampering::{self, Tampering};
+use super::turnstile::Turnstile;
 use super::wire::{Answer, Request, route};
 use super::{Shared, dynamo, s3, sns, sqs};
 use aws_smithy_runtime_api::client::http::{
@@ -29,8 +31,8 @@ const RECHECK: Duration = Duration::from_millis(20);
 pub(super) struct Client(SharedHttpConnector);
 
 impl Client {
-    pub(super) fn new(shared: Arc<Shared>, mount: &str) -> Self {
-        Self(SharedHttpConnector::new(Connector { shared, mount: mount.into() }))
+    pub(super) fn new(connector: Connector) -> Self {
+        Self(SharedHttpConnector::new(connector))
     }
 }
 
@@ -40,10 +42,13 @@ impl HttpClient for Client {
     }
 }
 
+/// Where the calls of some clients go.
 #[derive(Clone, Debug)]
-struct Connector {
-    shared: Arc<Shared>,
-    mount: Arc<str>,
+pub(super) struct Connector {
+    pub(super) shared: Arc<Shared>,
+    pub(super) mount: Arc<str>,
+    pub(super) turnstile: Option<Arc<Turnstile>>,
+    pub(super) tamperings: Arc<[Tampering]>,
 }
 
 impl HttpConnector for Connector {
@@ -87,6 +92,9 @@ impl Connector {
             body,
         };
         let (service, operation) = route(&request);
+        if let Some(turnstile) = &self.turnstile {
+            turnstile.wait(service, operation, body).await;
+        }
         let fault = self.shared.faults.on_call(service, operation);
         match fault {
             Some(Fault::Refuse) => return response(throttled(service)),
@@ -147,13 +155,20 @@ impl Connector {
         let shared = &*self.shared;
         let now = shared.clock.now();
         match service {
-            Service::DynamoDb => {
-                shared.tables.answer(operation, request.body, &shared.meter, now.as_millisecond()).into()
-            }
+            Service::DynamoDb => self.table(request.body, operation, now.as_millisecond()).into(),
             Service::S3 => s3::perform(&shared.objects, operation, request, now).into(),
             Service::Sns => self.publish(request.body, operation, now.as_millisecond()).into(),
             Service::Sqs => self.queue(request.body, operation, now.as_millisecond(), fault),
         }
+    }
+
+    fn table(&self, body: &[u8], operation: &str, now_ms: i64) -> Answer {
+        let shared = &*self.shared;
+        if let Some(answer) = tampering::answer(&self.tamperings, operation, body) {
+            return answer;
+        }
+        let body = tampering::request(&self.tamperings, operation, body);
+        shared.tables.answer(operation, &body, &shared.meter, now_ms)
     }
 
     fn publish(&self, body: &[u8], operation: &str, now_ms: i64) -> Answer {

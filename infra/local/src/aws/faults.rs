@@ -240,6 +240,13 @@ impl FaultPlan {
         self.state().fired.iter().copied().collect()
     }
 
+    /// The fault of the call that was made last, if it had one.
+    #[must_use]
+    pub fn fired_last(&self) -> Option<Fault> {
+        let state = self.state();
+        state.fired.back().filter(|fired| fired.call.number == state.calls).map(|fired| fired.fault)
+    }
+
     /// Counts a call and says what happens to it.
     pub(super) fn on_call(&self, service: Service, operation: &'static str) -> Option<Fault> {
         let mut state = self.state();
@@ -280,7 +287,7 @@ impl State {
     fn pick_random(&mut self, call: &Call) -> Option<Fault> {
         let (generator, chances) = self.chaos.as_mut()?;
         // One draw a call, whatever it is, so that the sequence depends on the number of calls alone.
-        let mut drawn = generator.next() % CHANCE_WHOLE;
+        let mut drawn = generator.draw() % CHANCE_WHOLE;
         for fault in Fault::ALL {
             if !fault.fits(call.service, call.operation) {
                 continue;
@@ -303,10 +310,12 @@ fn remember<T>(ring: &mut VecDeque<T>, entry: T) {
 }
 
 /// `SplitMix64` (Steele, Lea, Flood 2014): small, well spread, and the same on every machine.
-struct SplitMix(u64);
+#[derive(Clone, Debug)]
+pub struct SplitMix(pub u64);
 
 impl SplitMix {
-    fn next(&mut self) -> u64 {
+    /// The next 64 bits.
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -334,6 +343,7 @@ mod tests {
         plan.fail_nth(NonZeroU64::new(2).unwrap(), Fault::LoseAnswer);
         assert_eq!(run(&plan, &[GET, TRANSACT, GET]), [None, Some(Fault::LoseAnswer), None]);
         assert_eq!(plan.calls(), 5);
+        assert_eq!(plan.fired_last(), None);
         let call = Call { number: 4, service: Service::DynamoDb, operation: "TransactWriteItems" };
         assert_eq!(plan.fired(), [Fired { call, fault: Fault::LoseAnswer }]);
         assert_eq!(plan.recorded_since(3).len(), 2);

@@ -20,7 +20,8 @@ CREATE TABLE IF NOT EXISTS queue (
 CREATE TABLE IF NOT EXISTS message (
     queue TEXT NOT NULL, sequence INTEGER NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL, attributes TEXT NOT NULL,
     trace_header TEXT, dead_letter_source TEXT, sent_ms INTEGER NOT NULL, first_received_ms INTEGER,
-    received_ms INTEGER, receive_count INTEGER NOT NULL, visible_ms INTEGER NOT NULL, PRIMARY KEY (queue, sequence)
+    received_ms INTEGER, receive_count INTEGER NOT NULL, visible_ms INTEGER NOT NULL, message_group TEXT,
+    PRIMARY KEY (queue, sequence)
 );
 CREATE TABLE IF NOT EXISTS topic (name TEXT PRIMARY KEY, attributes TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS subscription (
@@ -28,7 +29,7 @@ CREATE TABLE IF NOT EXISTS subscription (
 ) WITHOUT ROWID;
 ";
 
-const MESSAGE_PUT: &str = "INSERT OR REPLACE INTO message VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)";
+const MESSAGE_PUT: &str = "INSERT OR REPLACE INTO message VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)";
 const MESSAGE_STATE: &str = "UPDATE message SET first_received_ms = ?3, received_ms = ?4, receive_count = ?5,
     visible_ms = ?6 WHERE queue = ?1 AND sequence = ?2";
 
@@ -72,6 +73,10 @@ impl Journal {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         connection.execute_batch(SCHEMA)?;
+        if connection.prepare("SELECT message_group FROM message").is_err() {
+            // The folder of an older program.
+            connection.execute_batch("ALTER TABLE message ADD COLUMN message_group TEXT")?;
+        }
         let loaded = load(&connection)?;
         Ok((Self(Some(File { connection, in_transaction: false, broken: None })), loaded))
     }
@@ -106,7 +111,8 @@ impl Journal {
             message.first_received_ms,
             message.received_ms,
             message.receive_count,
-            message.visible_ms
+            message.visible_ms,
+            message.group
         ];
         file.write(MESSAGE_PUT, row);
     }
@@ -232,6 +238,7 @@ fn message(row: &Row<'_>) -> Result<(String, Message), rusqlite::Error> {
         received_ms: row.get(9)?,
         receive_count: row.get(10)?,
         visible_ms: row.get(11)?,
+        group: row.get(12)?,
     };
     Ok((row.get(0)?, message))
 }

@@ -15,6 +15,8 @@ mod meter;
 mod s3;
 mod sns;
 mod sqs;
+mod tampering;
+mod turnstile;
 mod wire;
 
 use aws_config::identity::IdentityCache;
@@ -24,7 +26,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use bytes::Bytes;
 use cloud::Clock;
-use connector::Client;
+use connector::{Client, Connector};
 use http::Uri;
 use jiff::Timestamp;
 use messaging::Messaging;
@@ -33,9 +35,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 
-pub use faults::{Call, Chances, Fault, FaultPlan, Fired, Service};
+pub use faults::{Call, Chances, Fault, FaultPlan, Fired, Service, SplitMix};
 pub use meter::{Meter, TableUnits, Totals};
 pub use s3::{Object, Refusal};
+pub use tampering::Tampering;
+pub use turnstile::{Turnstile, WaitingCall};
 
 /// The region that the embedded AWS is in.
 pub const REGION: &str = "us-east-1";
@@ -130,6 +134,8 @@ pub struct EmbeddedAws {
     shared: Arc<Shared>,
     endpoint: Arc<Endpoint>,
     retries: RetryConfig,
+    turnstile: Option<Arc<Turnstile>>,
+    tamperings: Arc<[Tampering]>,
 }
 
 impl EmbeddedAws {
@@ -166,7 +172,13 @@ impl EmbeddedAws {
             meter: Meter::default(),
         };
         let endpoint = Endpoint::read(DEFAULT_ENDPOINT)?;
-        Ok(Self { shared: Arc::new(shared), endpoint: Arc::new(endpoint), retries: RetryConfig::disabled() })
+        Ok(Self {
+            shared: Arc::new(shared),
+            endpoint: Arc::new(endpoint),
+            retries: RetryConfig::disabled(),
+            turnstile: None,
+            tamperings: Arc::from([]),
+        })
     }
 
     /// The same embedded AWS, pretending to be at another URL: where a local server follows signed links with
@@ -185,6 +197,18 @@ impl EmbeddedAws {
         Self { retries, ..self }
     }
 
+    /// The same embedded AWS, for clients whose calls wait at `turnstile` until they are let go.
+    #[must_use]
+    pub fn with_turnstile(self, turnstile: Arc<Turnstile>) -> Self {
+        Self { turnstile: Some(turnstile), ..self }
+    }
+
+    /// The same embedded AWS, for clients to whom it breaks its promises.
+    #[must_use]
+    pub fn with_tampering(self, tamperings: &[Tampering]) -> Self {
+        Self { tamperings: tamperings.into(), ..self }
+    }
+
     /// The configuration from which all clients are made: `aws_sdk_s3::Client::new(&aws.sdk_config())`. The S3 client
     /// writes its requests in path style, because the endpoint is an IP address.
     #[must_use]
@@ -197,10 +221,19 @@ impl EmbeddedAws {
             .endpoint_url(format!("{}/", self.endpoint.url))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .identity_cache(IdentityCache::no_cache())
-            .http_client(Client::new(Arc::clone(&self.shared), &self.endpoint.mount))
+            .http_client(Client::new(self.connector()))
             .retry_config(self.retries.clone())
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .build()
+    }
+
+    fn connector(&self) -> Connector {
+        Connector {
+            shared: Arc::clone(&self.shared),
+            mount: self.endpoint.mount.as_str().into(),
+            turnstile: self.turnstile.clone(),
+            tamperings: Arc::clone(&self.tamperings),
+        }
     }
 
     /// An object, whoever may see it. `None` also if the store fails.

@@ -3,11 +3,13 @@
 //! Everything that any AWS-compatible endpoint must do is in the conformance suite instead.
 
 mod faults;
+mod groups;
 mod limits;
 mod links;
 mod meter;
 mod queues;
 mod restart;
+mod tampering;
 
 use super::{EmbeddedAws, Storage};
 use cloud::Clock;

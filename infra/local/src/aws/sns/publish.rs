@@ -65,6 +65,7 @@ impl Context<'_> {
             message: self.form.get(&format!("{prefix}Message")).unwrap_or_default().to_owned(),
             subject: self.form.get(&format!("{prefix}Subject")).map(str::to_owned),
             attributes: self.form.message_attributes(prefix),
+            group: self.form.get(&format!("{prefix}MessageGroupId")).map(str::to_owned),
         }
     }
 }
@@ -82,6 +83,9 @@ fn check(publication: &Publication) -> Result<(), Refusal> {
     }
     if publication.subject.as_ref().is_some_and(|subject| subject.chars().count() > SUBJECT_CHARACTERS_MAX) {
         return Err(Refusal::invalid("Subject"));
+    }
+    if publication.group.as_deref().is_some_and(|group| !sqs::is_group(group)) {
+        return Err(Refusal::invalid("MessageGroupId"));
     }
     sqs::check_attributes(&publication.attributes)
         .map_err(|message| Refusal::new(400, "ParameterValueInvalid", message))

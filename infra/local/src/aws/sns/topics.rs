@@ -51,6 +51,8 @@ pub(super) struct Publication {
     pub(super) message: String,
     pub(super) subject: Option<String>,
     pub(super) attributes: Attributes,
+    /// Passed on to the queues.
+    pub(super) group: Option<String>,
 }
 
 /// The ARN of a topic.
@@ -147,7 +149,7 @@ fn outgoing(subscriber: &Subscriber, publication: &Publication, id: String, now_
     } else {
         (envelope(subscriber, publication, now_ms), Attributes::new())
     };
-    Outgoing { id, body, attributes, trace_header: None, delay_ms: None }
+    Outgoing { id, body, attributes, group: publication.group.clone(), trace_header: None, delay_ms: None }
 }
 
 /// The JSON that a queue gets without raw delivery. Nobody signs here, so the signature is an empty one.

@@ -6,6 +6,8 @@ use md5::{Digest, Md5};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// Longest message group, in characters.
+const GROUP_CHARACTERS_MAX: usize = 128;
 /// Most attributes that a message in a queue may have.
 pub(in super::super) const ATTRIBUTES_MAX: usize = 10;
 
@@ -56,6 +58,8 @@ pub(in super::super) struct Message {
     pub(in super::super) id: String,
     pub(in super::super) body: String,
     pub(in super::super) attributes: Attributes,
+    /// `MessageGroupId`, if the sender gave one: a standard queue only deals fairly by it.
+    pub(in super::super) group: Option<String>,
     /// `AWSTraceHeader`, if the sender gave one.
     pub(in super::super) trace_header: Option<String>,
     /// Of the queue that gave the message up, in a dead-letter queue.
@@ -94,6 +98,11 @@ pub(in super::super) fn check(attributes: &Attributes) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Whether a message group is one that AWS takes: letters, digits and punctuation of ASCII.
+pub(in super::super) fn is_group(group: &str) -> bool {
+    (1..=GROUP_CHARACTERS_MAX).contains(&group.len()) && group.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// `MD5OfMessageBody`.

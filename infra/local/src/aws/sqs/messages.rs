@@ -46,6 +46,7 @@ struct Send {
     message_attributes: Attributes,
     #[serde(default)]
     message_system_attributes: Attributes,
+    message_group_id: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -159,6 +160,7 @@ impl Context<'_> {
             id: sent.message_id.clone(),
             body: send.message_body,
             attributes: send.message_attributes,
+            group: send.message_group_id,
             trace_header: trace_header.and_then(|header| header.string_value.clone()),
             delay_ms: send.delay_seconds.map(|seconds| seconds * 1_000),
         };
@@ -295,6 +297,10 @@ fn check_message(send: &Send, bytes_max: usize) -> Result<(), Refusal> {
         let message = format!("Number of message attributes [{attributes}] exceeds the allowed maximum [10].");
         return Err(Refusal::new(Code::InvalidParameterValue, message));
     }
+    if send.message_group_id.as_deref().is_some_and(|group| !message::is_group(group)) {
+        let message = "MessageGroupId can only include alphanumeric and punctuation characters. 1 to 128 in length.";
+        return Err(Refusal::new(Code::InvalidParameterValue, message));
+    }
     message::check(&send.message_attributes).map_err(|message| Refusal::new(Code::InvalidParameterValue, message))?;
     if sent_bytes(send) > bytes_max {
         let message =
@@ -348,6 +354,9 @@ fn system_attributes(message: &Message, request: &Receive) -> BTreeMap<&'static 
     }
     if let Some(header) = &message.trace_header {
         attributes.insert("AWSTraceHeader", header.clone());
+    }
+    if let Some(group) = &message.group {
+        attributes.insert("MessageGroupId", group.clone());
     }
     let names = || request.attribute_names.iter().chain(&request.message_system_attribute_names);
     attributes.retain(|name, _| names().any(|asked| asked == "All" || asked == name));

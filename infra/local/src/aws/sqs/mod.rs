@@ -23,7 +23,9 @@ use serde::de::DeserializeOwned;
 use std::time::Duration;
 
 pub(super) use batch::{BatchRefused, check_ids};
-pub(super) use message::{ATTRIBUTES_MAX, Attribute, Attributes, Message, attributes_bytes, check as check_attributes};
+pub(super) use message::{
+    ATTRIBUTES_MAX, Attribute, Attributes, Message, attributes_bytes, check as check_attributes, is_group,
+};
 pub(super) use queue::Queue;
 pub(super) use queues::{Outgoing, Queues};
 pub(super) use settings::{MESSAGE_BYTES_MAX, Settings};

@@ -17,6 +17,7 @@ pub(in super::super) struct Outgoing {
     pub(in super::super) id: String,
     pub(in super::super) body: String,
     pub(in super::super) attributes: Attributes,
+    pub(in super::super) group: Option<String>,
     pub(in super::super) trace_header: Option<String>,
     /// `None` for the queue's own delay.
     pub(in super::super) delay_ms: Option<i64>,
@@ -47,6 +48,7 @@ impl Queues {
             id: outgoing.id,
             body: outgoing.body,
             attributes: outgoing.attributes,
+            group: outgoing.group,
             trace_header: outgoing.trace_header,
             dead_letter_source: None,
             sent_ms: now_ms,

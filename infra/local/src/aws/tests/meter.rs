@@ -3,6 +3,8 @@
 use super::{at_noon, queue, receive, send, table};
 use crate::aws::{EmbeddedAws, Fault, Service, TableUnits};
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+use cloud::spend::{self, Amounts, Function, Payer};
+use domain::id::TenantId;
 use std::num::NonZeroU64;
 
 fn text(value: impl Into<String>) -> AttributeValue {
@@ -100,4 +102,37 @@ async fn a_refused_call_costs_nothing_and_a_lost_one_what_it_did() {
     assert!(!transact(&dynamo, vec![put("a", 10)]).await);
     let totals = aws.meter().snapshot();
     assert_eq!((totals.requests_total(), totals.units().write_units), (1, 2));
+}
+
+#[tokio::test]
+async fn every_call_is_its_payers() {
+    let (aws, dynamo) = with_table().await;
+    let (acme, globex) = (TenantId::derived(&["acme"]), TenantId::derived(&["globex"]));
+    // Function, tenant, and bytes of the item that is written: a unit for each started KiB.
+    let calls = [
+        (Some(Function::Api), Some(acme), 10),
+        (Some(Function::Api), Some(globex), 1_500),
+        (Some(Function::Usage), Some(acme), 2_500),
+        (Some(Function::Usage), None, 3_500),
+        (None, None, 10),
+    ];
+    for (position, (function, tenant_id, bytes)) in calls.into_iter().enumerate() {
+        let item = put(&position.to_string(), bytes).item().clone();
+        let call = async { dynamo.put_item().table_name("items").set_item(Some(item)).send().await.map(drop).unwrap() };
+        match (function, tenant_id) {
+            (Some(function), Some(id)) => spend::on_behalf_of(function, spend::of_tenant(id, call)).await,
+            (Some(function), None) => spend::on_behalf_of(function, call).await,
+            (None, _) => call.await,
+        }
+    }
+    let totals = aws.meter().snapshot();
+    let writes = |dynamo_requests, write_units| Amounts { dynamo_requests, write_units, ..Amounts::default() };
+    for ((function, tenant_id, _), units) in calls.into_iter().zip([1, 2, 3, 4, 1]) {
+        let payer = function.map(|function| Payer { function, tenant_id });
+        assert_eq!(totals.payers[&payer], writes(1, units), "{payer:?}");
+    }
+    assert_eq!((totals.of_tenant(acme), totals.of_tenant(globex)), (writes(2, 4), writes(1, 2)));
+    assert_eq!((totals.of_function(Function::Api), totals.of_function(Function::Usage)), (writes(2, 3), writes(2, 7)));
+    assert_eq!(totals.amounts(), writes(5, 11));
+    assert_eq!(totals.units().write_units, 11);
 }

@@ -1,0 +1,77 @@
+//! Seeded fault schedules over the whole platform: every total exact, every seed replays, and the auditor bites.
+
+use cloud::Settings;
+use meterline::aws::Tampering;
+use tests::simulation::{Failure, Options, Sabotage, Size, alone, sweep};
+
+/// The schedules of every change: about two minutes on two cores in a build that is not optimised. `cargo sim` runs more.
+const SEEDS: u64 = 200;
+/// A sabotage must be noticed within so many schedules.
+const SABOTAGED_SEEDS_MAX: u64 = 60;
+
+#[test]
+fn every_total_is_exact() {
+    let summary = sweep(0..SEEDS, 2, &Options::default(), |_| ());
+    let failures: Vec<String> = summary.failures.iter().map(ToString::to_string).collect();
+    assert!(failures.is_empty(), "{}\n{summary}", failures.join("\n\n"));
+    // A sweep in which nothing happened would prove nothing.
+    assert!(summary.months > SEEDS / 10 && summary.total.crashes > SEEDS, "{summary}");
+    assert_eq!(summary.total.faults.len(), 7, "every kind of fault has fired: {summary}");
+    assert!(summary.total.counted > 10 * SEEDS, "{summary}");
+}
+
+#[test]
+fn a_seed_replays_step_by_step() {
+    for seed in [1, 2, 3, 5, 8, 13, 21, 34] {
+        let (first, again) = (alone(seed, &Options::default()), alone(seed, &Options::default()));
+        // The report holds a digest of every step: who called what, in which order, and what went wrong with it.
+        assert_eq!(first.unwrap_or_default(), again.unwrap_or_default(), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_large_schedule_is_exact() {
+    let summary = sweep(0..1, 1, &Options { size: Size::Large, ..Options::default() }, |_| ());
+    assert!(summary.failures.is_empty(), "{}", summary.failures[0]);
+}
+
+/// Runs sabotaged schedules until the auditor notices.
+fn noticed(sabotage: &Sabotage) -> Failure {
+    let options = Options { sabotage: sabotage.clone(), ..Options::default() };
+    for seed in 0..SABOTAGED_SEEDS_MAX {
+        if let Err(failure) = alone(seed, &options) {
+            return *failure;
+        }
+    }
+    panic!("nobody noticed {sabotage:?} in {SABOTAGED_SEEDS_MAX} schedules");
+}
+
+/// The write that moves a counter no longer depends on what it was computed from.
+fn without_the_snapshot_rule(settings: &Settings) -> Vec<Tampering> {
+    vec![Tampering::IgnoreConditions { table: settings.usage_table.clone() }]
+}
+
+#[test]
+fn the_auditor_notices_a_broken_snapshot_rule() {
+    let failure = noticed(&Sabotage { usage: Some(without_the_snapshot_rule), ..Sabotage::default() });
+    assert!(failure.difference.contains("tenant-"), "{failure}");
+}
+
+/// What was counted before is not found, and nothing stands in the way of counting it again.
+fn without_the_duplicate_filter(settings: &Settings) -> Vec<Tampering> {
+    let table = || settings.processed_events_table.clone();
+    let usage = Tampering::IgnoreConditions { table: settings.usage_table.clone() };
+    vec![Tampering::ForgetItems { table: table() }, Tampering::IgnoreConditions { table: table() }, usage]
+}
+
+#[test]
+fn the_auditor_notices_a_broken_duplicate_filter() {
+    let failure = noticed(&Sabotage { usage: Some(without_the_duplicate_filter), ..Sabotage::default() });
+    assert!(failure.difference.contains("counted "), "{failure}");
+}
+
+#[test]
+fn the_auditor_notices_messages_that_are_deleted_before_they_are_counted() {
+    let failure = noticed(&Sabotage { acknowledges_first: true, ..Sabotage::default() });
+    assert!(failure.difference.contains("acknowledged and not counted"), "{failure}");
+}
