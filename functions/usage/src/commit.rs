@@ -1,7 +1,7 @@
 //! The commit of one lane: decide against a snapshot, write on the condition that the lane still is at its version, and
 //! begin again if it is not (docs/USAGE_LOG.md, *Commit*).
 //!
-//! The snapshot and the condition are of one version by construction: [`Snapshot::next`] makes the head that is written
+//! The snapshot and the condition are of one version by construction: [`usage_log::Snapshot::next`] makes the head that is written
 //! from the snapshot that the batch was decided against. Whatever is lost, repeated or raced, the next round reads: a
 //! write whose answer was lost is found by its own events.
 
@@ -9,19 +9,15 @@ use crate::lanes::{Slot, Warm};
 use cloud::{
     Fault, TenantStore, World,
     spend::Amounts,
-    store::{self, HourNotes, LaneWrite, StoredHead, StoredHour},
+    store::{self, LaneWrite, StoredHead, StoredHour},
 };
 use domain::{
     TimeZone, Timestamp, calendar,
     usage::{Meter, TotalOutOfRange},
 };
-use std::{
-    collections::{BTreeSet, HashSet},
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 use usage_log::{
     Arrival, Batch, Contribution, DecideError, Decision, EventRef, Identity, Lane, Log, Member, Outcome, Request,
-    Snapshot,
 };
 
 /// Rounds before the entries are left to the next delivery of their messages.
@@ -87,6 +83,9 @@ impl Committer<'_> {
     async fn attempt(&self, warm: &mut Option<Warm>, work: &Work<'_>) -> Result<Option<Outcome>, Fault> {
         if warm.is_none() {
             *warm = Some(self.load(work).await?);
+        } else if let Some(known) = warm.as_mut().filter(|known| known.contended) {
+            // Where others commit too, to look first costs less than a write that is refused.
+            known.contended = self.catch_up(known, work).await?;
         }
         let Some(known) = warm.as_mut() else { return Ok(None) };
         let decision = known.snapshot.decide(&work.arrivals, &work.requests, &work.identity).map_err(undecided)?;
@@ -107,6 +106,7 @@ impl Committer<'_> {
         }
         if !self.write(known, work, &decision, counted).await? {
             self.catch_up(known, work).await?;
+            known.contended = true;
             return Ok(None);
         }
         if !decision.recount {
@@ -117,19 +117,21 @@ impl Committer<'_> {
     }
 
     async fn load(&self, work: &Work<'_>) -> Result<Warm, Fault> {
-        let mut warm = Warm { snapshot: Snapshot::new(), notes: HourNotes::default(), members: HashSet::new() };
+        let mut warm = Warm::default();
         self.catch_up(&mut warm, work).await?;
         Ok(warm)
     }
 
-    /// Reads what others have committed since.
-    async fn catch_up(&self, warm: &mut Warm, work: &Work<'_>) -> Result<(), Fault> {
-        if let Some(StoredHead { head, notes }) = self.store.lane_head(&work.lane).await? {
-            let segments = self.store.lane_segments(&work.lane, &head, warm.snapshot.head().segments).await?;
-            warm.snapshot.catch_up(head, &segments, &work.identity);
-            warm.notes = notes;
+    /// Reads what others have committed since; answers whether they have.
+    async fn catch_up(&self, warm: &mut Warm, work: &Work<'_>) -> Result<bool, Fault> {
+        let Some(StoredHead { head, notes }) = self.store.lane_head(&work.lane).await? else { return Ok(false) };
+        if head.version == warm.snapshot.head().version {
+            return Ok(false);
         }
-        Ok(())
+        let segments = self.store.lane_segments(&work.lane, &head, warm.snapshot.head().segments).await?;
+        warm.snapshot.catch_up(head, &segments, &work.identity);
+        warm.notes = notes;
+        Ok(true)
     }
 
     /// What the hour of the work holds so far, and the hour that the lane leaves for it.

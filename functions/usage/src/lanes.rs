@@ -23,13 +23,15 @@ const LANES_MAX: usize = 20_000;
 pub(crate) type Slot = Arc<tokio::sync::Mutex<Option<Warm>>>;
 
 /// What is remembered of a lane.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Warm {
     pub(crate) snapshot: Snapshot,
     /// What goes with the counters of its open hour.
     pub(crate) notes: HourNotes,
     /// Distinct values that are known to be stored, with their hour and epoch.
     pub(crate) members: HashSet<(Timestamp, u64, Member)>,
+    /// Whether others have committed to the lane lately.
+    pub(crate) contended: bool,
 }
 
 /// The warm lanes of a process.
