@@ -11,7 +11,8 @@ use meterline::{
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-const PLATFORM_KEY: &str = "ml_live_local";
+/// The platform key.
+pub const PLATFORM_KEY: &str = "ml_live_local";
 /// From one tick of the schedule to the next.
 const TICK: SignedDuration = SignedDuration::from_mins(15);
 
@@ -24,9 +25,14 @@ pub struct Local {
 impl Local {
     /// A platform with nothing in it, at `now`.
     pub async fn open(now: Timestamp) -> Self {
+        Self::open_at(Clock::fixed(now)).await
+    }
+
+    /// A platform with nothing in it, by another clock.
+    pub async fn open_at(clock: Clock) -> Self {
         let options = Options {
             storage: Storage::Memory,
-            clock: Clock::fixed(now),
+            clock,
             random: Random::seeded(1),
             metrics: Metrics::Off,
             platform_key: PLATFORM_KEY.to_owned(),

@@ -30,3 +30,5 @@ mod usage_corrections;
 mod usage_events;
 #[path = "api/usage_query.rs"]
 mod usage_query;
+#[path = "api/usage_story.rs"]
+mod usage_story;

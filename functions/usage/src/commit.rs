@@ -5,7 +5,7 @@
 //! from the snapshot that the batch was decided against. Whatever is lost, repeated or raced, the next round reads: a
 //! write whose answer was lost is found by its own events.
 
-use crate::lanes::{Slot, Warm};
+use crate::lanes::{Lanes, Warm};
 use cloud::{
     Fault, TenantStore, World,
     spend::Amounts,
@@ -58,11 +58,20 @@ struct Counted {
 
 impl Committer<'_> {
     /// Commits what is new of `work`; answers what became of it once all of it is counted.
-    pub(crate) async fn commit(&self, slot: &Slot, work: &Work<'_>) -> Result<Outcome, Fault> {
+    pub(crate) async fn commit(&self, lanes: &Lanes, work: &Work<'_>) -> Result<Outcome, Fault> {
+        let slot = lanes.slot(&work.lane);
         let mut warm = slot.lock().await;
+        let size = |warm: &Option<Warm>| warm.as_ref().map_or(0, |warm| warm.snapshot.len());
+        let before = size(&warm);
+        let outcome = self.rounds(&mut warm, work).await;
+        lanes.grew(size(&warm).saturating_sub(before));
+        outcome
+    }
+
+    async fn rounds(&self, warm: &mut Option<Warm>, work: &Work<'_>) -> Result<Outcome, Fault> {
         let mut fault = Fault::Conflict { operation: "commit lane" };
         for round in 0..ROUNDS_MAX {
-            match self.attempt(&mut warm, work).await {
+            match self.attempt(warm, work).await {
                 Ok(Some(outcome)) => return Ok(outcome),
                 Ok(None) => {}
                 Err(error) => {

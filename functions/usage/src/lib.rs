@@ -160,11 +160,8 @@ impl Counter<'_> {
         for (_, parcel) in parcels {
             bring(&mut work, parcel, place);
         }
-        let slot = self.lanes.slot(&lane);
         let store = self.world.store(lane.tenant_id);
-        let outcome = Committer { world: self.world, store, meters: self.meters }.commit(&slot, &work).await?;
-        self.lanes.grew(usize::try_from(outcome.accepted).unwrap_or(usize::MAX));
-        Ok(outcome)
+        Committer { world: self.world, store, meters: self.meters }.commit(self.lanes, &work).await
     }
 }
 

@@ -1,17 +1,16 @@
-//! Void and amend: every counter follows exactly, wherever in the log the event lies; and the story of an event tells all
-//! that happened to it.
+//! Void and amend: every counter follows exactly, wherever in the log the event lies, and what is void stays so.
 
 use crate::harness::{Answer, Api, Extra, PLATFORM_KEY};
 use axum::http::Method;
 use meterline::aws::Fault;
 use serde_json::{Value, json};
 
-const EVENTS: &str = "/v1/usage/events";
+pub(crate) const EVENTS: &str = "/v1/usage/events";
 /// The hour in which the events of most tests happened.
-const TEN: (&str, &str) = ("2026-05-31T10:00:00Z", "2026-05-31T11:00:00Z");
+pub(crate) const TEN: (&str, &str) = ("2026-05-31T10:00:00Z", "2026-05-31T11:00:00Z");
 
 /// An API with a meter of each aggregation over `call` events, and one that counts `login` events.
-async fn open() -> Api {
+pub(crate) async fn open() -> Api {
     let api = Api::open().await.with_meters().await;
     let meters = [
         ("least", "min", Some("$.bytes")),
@@ -34,7 +33,7 @@ async fn open() -> Api {
 }
 
 /// A call at `time` on 31 May.
-fn call(id: &str, time: &str, bytes: &str, user: &str) -> Value {
+pub(crate) fn call(id: &str, time: &str, bytes: &str, user: &str) -> Value {
     let time = format!("2026-05-31T{time}:00Z");
     json!({"id": id, "source": "edge", "type": "call", "time": time, "data": {"bytes": bytes, "user": user}})
 }
@@ -45,13 +44,13 @@ async fn send(api: &Api, events: &[Value]) {
     assert_eq!((answer.status.as_u16(), &answer.body["accepted"]), (202, &json!(events.len())), "{answer:#?}");
 }
 
-async fn send_and_count(api: &Api, events: &[Value]) {
+pub(crate) async fn send_and_count(api: &Api, events: &[Value]) {
     send(api, events).await;
     api.count_usage().await;
 }
 
 /// Three calls at 10:00, 10:15 and 10:30, counted.
-async fn with_calls() -> Api {
+pub(crate) async fn with_calls() -> Api {
     let api = open().await;
     let calls = [call("1", "10:00", "10", "ann"), call("2", "10:15", "50", "bob"), call("3", "10:30", "20", "ann")];
     send_and_count(&api, &calls).await;
@@ -84,16 +83,16 @@ fn reason() -> Value {
     json!({"reason": "sent by a test"})
 }
 
-async fn story(api: &Api, event: &str) -> Value {
+pub(crate) async fn story(api: &Api, event: &str) -> Value {
     api.get(&format!("{EVENTS}/{event}"), &api.acme.key).await.good().body
 }
 
 /// The story of a call at about 10:00.
-async fn story_of(api: &Api, id: &str) -> Value {
+pub(crate) async fn story_of(api: &Api, id: &str) -> Value {
     story(api, &format!("{id}?source=edge&time=2026-05-31T10:00:00Z")).await
 }
 
-async fn total(api: &Api, meter: &str, (from, to): (&str, &str)) -> String {
+pub(crate) async fn total(api: &Api, meter: &str, (from, to): (&str, &str)) -> String {
     api.get(&format!("/v1/usage?meter={meter}&from={from}&to={to}"), &api.acme.key).await.good().text("total")
 }
 
@@ -106,7 +105,7 @@ async fn totals(api: &Api, hour: (&str, &str)) -> String {
     totals.join(" ")
 }
 
-fn turn_to(api: &Api, time: &str) {
+pub(crate) fn turn_to(api: &Api, time: &str) {
     api.platform.world().clock().turn_to(time.parse().unwrap());
 }
 
@@ -209,40 +208,8 @@ async fn of_two_that_are_under_way_the_first_is_carried_out() {
     assert_eq!(total(&api, "calls", TEN).await, "2");
 }
 
-#[tokio::test]
-async fn the_story_tells_of_duplicates_and_conflicts() {
-    let api = with_calls().await;
-    turn_to(&api, "2026-06-01T00:31:00Z");
-    send_and_count(&api, &[call("1", "10:00", "10", "ann")]).await;
-    turn_to(&api, "2026-06-01T00:32:00Z");
-    send_and_count(&api, &[call("1", "10:00", "10", "ann")]).await;
-    send_and_count(&api, &[call("1", "10:05", "11", "ann")]).await;
-    turn_to(&api, "2026-06-01T00:33:00Z");
-    send_and_count(&api, &[call("1", "10:05", "11", "ann")]).await;
-    send_and_count(&api, &[call("1", "10:00", "12", "ann")]).await;
-    assert_eq!(
-        story_of(&api, "1").await,
-        json!({
-            "id": "1", "source": "edge", "type": "call", "time": "2026-05-31T10:00:00Z", "timeIsArrival": false,
-            "receivedAt": "2026-06-01T00:30:00Z", "data": {"bytes": "10", "user": "ann"}, "status": "counted",
-            "seenAgainAt": "2026-06-01T00:31:00Z", "amendments": [], "voided": null,
-            "conflicts": [
-                {
-                    "receivedAt": "2026-06-01T00:32:00Z", "time": "2026-05-31T10:05:00Z", "type": "call",
-                    "data": {"bytes": "11", "user": "ann"},
-                },
-                {
-                    "receivedAt": "2026-06-01T00:33:00Z", "time": "2026-05-31T10:00:00Z", "type": "call",
-                    "data": {"bytes": "12", "user": "ann"},
-                },
-            ],
-        })
-    );
-    assert_eq!(total(&api, "bytes", TEN).await, "80", "the first stands");
-}
-
 /// A call without a time of its own.
-fn arriving(id: &str, bytes: u32, user: &str) -> Value {
+pub(crate) fn arriving(id: &str, bytes: u32, user: &str) -> Value {
     json!({"id": id, "type": "call", "data": {"bytes": bytes, "user": user}})
 }
 
@@ -276,50 +243,6 @@ async fn an_event_without_a_time_is_found_by_its_month_and_voided_in_its_hour() 
     corrected(&api, "b/amend", json!({"reason": "a test", "data": {"bytes": 64, "user": "bob"}})).await;
     assert_eq!(total(&api, "bytes", hours[2]).await, "64");
     assert_eq!(each("bytes").await, ["1", "28"]);
-}
-
-#[tokio::test]
-async fn an_event_is_found_by_its_id_its_source_and_its_time() {
-    let api = open().await;
-    // Its time is 2026-05-31T21:59:59.5Z.
-    let v7 = "019e800d-0d0c-7000-8000-000000000001";
-    let odd = json!({"id": "a/b c%?ä", "source": "x/y", "type": "call", "data": {"bytes": 2, "user": "ann"}});
-    send_and_count(&api, &[arriving(v7, 1, "ann"), odd, call("1", "10:00", "3", "ann")]).await;
-    let found = [
-        (v7.to_owned(), "1"),
-        (format!("{v7}?time=2026-05-31T21:10:00Z"), "1"),
-        ("a%2Fb%20c%25%3F%C3%A4?source=x%2Fy".to_owned(), "2"),
-        // The time of the arrival, as the story has it.
-        ("a%2Fb%20c%25%3F%C3%A4?source=x%2Fy&time=2026-06-01T00:30:00Z".to_owned(), "2"),
-        ("1?source=edge&time=2026-05-31T12:59:59%2B02:00".to_owned(), "3"),
-        ("1?source=edge&time=2026-05-31T10:00:00Z&tenant=acme".to_owned(), "3"),
-    ];
-    for (event, bytes) in found {
-        let told = story(&api, &event).await;
-        assert_eq!(told["data"]["bytes"].to_string().trim_matches('"'), bytes, "{event}");
-    }
-    let not_found = [
-        "1",
-        "1?source=edge",
-        "1?time=2026-05-31T10:00:00Z",
-        "1?source=edge&time=2026-05-31T11:00:00Z",
-        "1?source=edge&time=2024-05-31T10:00:00Z",
-        "1?source=edge&time=9999-05-31T10:00:00Z",
-        "a%2Fb%20c%25%3F%C3%A4",
-        "%FF",
-        "a%00",
-    ];
-    for event in not_found {
-        let answer = api.get(&format!("{EVENTS}/{event}"), &api.acme.key).await;
-        assert_eq!(answer.outcome(), (404, "not_found"), "{event}");
-        assert!(answer.text("detail").contains("its source"), "{answer:#?}");
-    }
-    let long = api.get(&format!("{EVENTS}/{}", "x".repeat(200)), &api.acme.key).await;
-    assert_eq!(long.outcome(), (404, "not_found"));
-    for query in ["time=yesterday", "source=edge&source=edge", "colour=red"] {
-        let answer = api.get(&format!("{EVENTS}/1?{query}"), &api.acme.key).await;
-        assert_eq!(answer.status, 400, "{query}");
-    }
 }
 
 #[tokio::test]

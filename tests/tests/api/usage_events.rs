@@ -96,7 +96,7 @@ fn bad_events() -> Vec<(Value, &'static str)> {
         (bytes(json!("-0.1")), "quantity_negative"),
         (bytes(json!("many")), "quantity_not_a_number"),
         (bytes(json!(true)), "quantity_not_a_number"),
-        (bytes(json!([1])), "quantity_not_a_number"),
+        (bytes(json!([1])), "quantity_missing"),
         (bytes(json!("1e99")), "quantity_out_of_range"),
         (with(json!({"data": {}})), "quantity_missing"),
         (with(json!({"data": {"bytes": 1, "region": "r".repeat(129)}})), "dimension_too_long"),

@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[rstest]
-    #[case(203_023_50, 2, Ok("203023.5"))]
+    #[case(20_302_350, 2, Ok("203023.5"))]
     #[case(-5, 0, Ok("-5"))]
     #[case(15_000_000_000, 10, Ok("1.5"))]
     #[case(1, 10, Err(QuantityError::OutOfRange))]

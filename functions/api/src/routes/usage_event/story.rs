@@ -189,3 +189,101 @@ pub(super) fn holds(story: &Story<'_>, id: CorrectionId) -> bool {
 fn data(event: &EventRef<'_>) -> Result<Box<RawValue>, Problem> {
     RawValue::from_string(event.data()).map_err(|error| Problem::internal(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::{id::TenantId, usage::UsageEvent};
+    use rstest::rstest;
+    use usage_log::{Builder, Identity, Log};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn event(data: &str) -> UsageEvent<'_> {
+        let time_basis = TimeBasis::Event;
+        UsageEvent { id: "1", source: "edge", event_type: "call", occurred_at: at(1), time_basis, data }
+    }
+
+    /// A log of one event and what happened to it, a second apart: `a` amended, `c` conflict, `s` seen again, `v` voided.
+    fn log(happened: &str) -> Log {
+        let mut batches = Vec::new();
+        let mut builder = Builder::default();
+        builder.push(&event(r#"{"n":0}"#), at(10)).unwrap();
+        batches.push(builder.finish());
+        for (seconds, what) in (1_u8..).zip(happened.chars()) {
+            let mut builder = Builder::default();
+            let now = at(10 + i64::from(seconds));
+            let correction = Correction { id: [seconds; 16], reason: format!("reason {seconds}").into() };
+            if matches!(what, 'a' | 'c') {
+                builder.push(&event(&format!(r#"{{"n":{seconds}}}"#)), now).unwrap();
+            }
+            let what = match what {
+                'a' => What::Amended { row: 0, correction },
+                'c' => What::Conflict { row: 0 },
+                'v' => What::Voided(correction),
+                _ => What::SeenAgain,
+            };
+            builder.note(Note { ordinal: 0, at: now, what });
+            batches.push(builder.finish());
+        }
+        Log(batches)
+    }
+
+    /// What `see` says of the story of the log's one event.
+    fn check<T>(log: &Log, see: impl Fn(&Story<'_>) -> T) -> T {
+        let identity = Identity::new(TenantId::derived(&["acme"]));
+        let key = identity.key(&log.0[0].event(0));
+        see(&log.story(&identity, key).unwrap())
+    }
+
+    #[rstest]
+    #[case::nothing("", EventStatus::Counted, 0)]
+    #[case::a_repeat("s", EventStatus::Counted, 0)]
+    #[case::a_conflict("c", EventStatus::Counted, 0)]
+    #[case::amended("a", EventStatus::Amended, 1)]
+    #[case::amended_twice("asac", EventStatus::Amended, 3)]
+    #[case::voided("v", EventStatus::Voided, 0)]
+    #[case::amended_and_voided("av", EventStatus::Voided, 1)]
+    #[case::sent_again_when_void("vsc", EventStatus::Voided, 0)]
+    fn an_event_counts_as_it_was_corrected_last(
+        #[case] happened: &str,
+        #[case] expect: EventStatus,
+        #[case] content_of: u8,
+    ) {
+        let log = log(happened);
+        assert_eq!(check(&log, status), expect);
+        assert_eq!(check(&log, |story| content(story).data()), format!(r#"{{"n":{content_of}}}"#));
+    }
+
+    #[test]
+    fn a_correction_is_known_by_its_id() {
+        let log = log("sav");
+        let held = |id: u8| check(&log, |story| holds(story, CorrectionId::from_bytes([id; 16])));
+        assert_eq!([1, 2, 3, 4].map(held), [false, true, true, false]);
+    }
+
+    #[test]
+    fn a_story_leaves_nothing_out() {
+        let told = check(&log("scascv"), |story| serde_json::to_value(EventStory::of(story).unwrap()).unwrap());
+        let id = |byte: u8| CorrectionId::from_bytes([byte; 16]);
+        assert_eq!(
+            told,
+            serde_json::json!({
+                "id": "1", "source": "edge", "type": "call", "time": "1970-01-01T00:00:01Z", "timeIsArrival": false,
+                "receivedAt": "1970-01-01T00:00:10Z", "data": {"n": 0}, "status": "voided",
+                "seenAgainAt": "1970-01-01T00:00:11Z",
+                "conflicts": [
+                    {"receivedAt": "1970-01-01T00:00:12Z", "time": "1970-01-01T00:00:01Z", "type": "call", "data": {"n": 2}},
+                    {"receivedAt": "1970-01-01T00:00:15Z", "time": "1970-01-01T00:00:01Z", "type": "call", "data": {"n": 5}},
+                ],
+                "amendments": [{
+                    "correctionId": id(3), "requestedAt": "1970-01-01T00:00:13Z", "reason": "reason 3", "type": "call",
+                    "data": {"n": 3},
+                }],
+                "voided": {"correctionId": id(6), "requestedAt": "1970-01-01T00:00:16Z", "reason": "reason 6"},
+            })
+        );
+    }
+}

@@ -170,7 +170,7 @@ fn measure(reading: Reading, meters: &MeterIndex, verdicts: &mut [Verdict]) -> D
     let identity = Identity::new(tenant.id);
     let layouts = tenant.layouts.clone();
     let mut lanes = Lanes::new(tenant.id, &tenant.time_zone, &layouts);
-    let mut seen: HashMap<(Lane, EventKey), usize> = HashMap::with_capacity(positions.len());
+    let mut seen: HashMap<(Lane, EventKey), (usize, u64)> = HashMap::with_capacity(positions.len());
     let mut accepted = Vec::with_capacity(positions.len());
     for (row, (event, position)) in batch.events().zip(positions).enumerate() {
         let key = identity.key(&event);
@@ -180,21 +180,36 @@ fn measure(reading: Reading, meters: &MeterIndex, verdicts: &mut [Verdict]) -> D
             let month = if groups.is_empty() { hour } else { month_start(hour, &tenant.time_zone).map_err(refused)? };
             Ok((lane, month, groups))
         });
-        verdicts[position] = match placed {
-            Err(violation) => Verdict::Rejected(violation),
-            Ok((lane, month, groups)) => match seen.entry((lane, key)) {
-                Entry::Occupied(first) => Verdict::Duplicate { of: *first.get() },
-                Entry::Vacant(vacant) => {
-                    vacant.insert(position);
-                    let digest = |(meter_id, group): &(MeterId, GroupKey)| (month, group_digest(*meter_id, group));
-                    let groups = groups.iter().map(digest).collect();
-                    accepted.push(Accepted { position, row, key, groups });
-                    Verdict::Accepted
-                }
-            },
+        let (lane, month, groups) = match placed {
+            Err(violation) => {
+                verdicts[position] = Verdict::Rejected(violation);
+                continue;
+            }
+            Ok(placed) => placed,
         };
+        let content = identity.content(&event);
+        verdicts[position] = match seen.entry((lane, key)) {
+            Entry::Vacant(vacant) => {
+                vacant.insert((position, content));
+                Verdict::Accepted
+            }
+            Entry::Occupied(first) if first.get().1 == content => {
+                verdicts[position] = Verdict::Duplicate { of: first.get().0 };
+                continue;
+            }
+            // The first stands. The second goes to the log all the same, which keeps it as a conflict.
+            Entry::Occupied(_) => Verdict::Rejected(conflict()),
+        };
+        let digest = |(meter_id, group): &(MeterId, GroupKey)| (month, group_digest(*meter_id, group));
+        accepted.push(Accepted { position, row, key, groups: groups.iter().map(digest).collect() });
     }
     Draft { tenant, batch, accepted }
+}
+
+fn conflict() -> Violation {
+    let message =
+        "an event before in the request has this id and other content; it stands, and this one is kept beside it";
+    Violation::new("/id", "conflict", message)
 }
 
 fn source<'p>(incoming: &'p Incoming<'_>) -> &'p str {

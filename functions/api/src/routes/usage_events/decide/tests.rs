@@ -59,7 +59,10 @@ fn verdicts(tenants: &Tenants, events: &[String]) -> Vec<String> {
     let parsed = parse::events(Form::Short, &headers, body.as_bytes()).unwrap();
     let decided = decide(&parsed, tenants, &meters(), NOW.parse().unwrap());
     let accepted = decided.verdicts.iter().filter(|verdict| **verdict == Verdict::Accepted).count();
-    assert_eq!(decided.drafts.iter().map(|draft| draft.accepted.len()).sum::<usize>(), accepted);
+    let conflict = |verdict: &&Verdict| matches!(verdict, Verdict::Rejected(violation) if violation.code == "conflict");
+    let conflicts = decided.verdicts.iter().filter(conflict).count();
+    // A conflict is refused and kept.
+    assert_eq!(decided.drafts.iter().map(|draft| draft.accepted.len()).sum::<usize>(), accepted + conflicts);
     decided.verdicts.iter().map(word).collect()
 }
 
@@ -159,8 +162,8 @@ fn at(id: &str, more: &str) -> String {
 
 #[rstest]
 #[case::same(at("1", r#""time":"2026-05-01T10:00:00Z""#), "duplicate of 0")]
-#[case::same_hour(at("1", r#""time":"2026-05-01T10:59:59Z""#), "duplicate of 0")]
-#[case::other_content(r#"{"id":"1","type":"request","data":{"bytes":1},"time":"2026-05-01T10:00:00Z"}"#.to_owned(), "duplicate of 0")]
+#[case::same_hour(at("1", r#""time":"2026-05-01T10:59:59Z""#), "/id conflict")]
+#[case::other_content(r#"{"id":"1","type":"request","data":{"bytes":1},"time":"2026-05-01T10:00:00Z"}"#.to_owned(), "/id conflict")]
 #[case::other_hour(at("1", r#""time":"2026-05-01T11:00:00Z""#), "accepted")]
 #[case::other_id(at("2", r#""time":"2026-05-01T10:00:00Z""#), "accepted")]
 #[case::other_source(at("1", r#""time":"2026-05-01T10:00:00Z","source":"edge""#), "accepted")]
@@ -176,6 +179,15 @@ fn a_rejected_event_is_not_the_first_of_its_identity() {
     let rejected = r#"{"id":"1","type":"request","data":{}}"#.to_owned();
     let verdicts = verdicts(&own_key(), &[rejected, good("1"), good("1")]);
     assert_eq!(verdicts, ["/data/bytes quantity_missing", "accepted", "duplicate of 1"]);
+}
+
+#[test]
+fn the_same_id_with_other_content_is_refused_and_kept() {
+    let event = |bytes: u32| {
+        format!(r#"{{"id":"1","type":"request","time":"2026-05-01T10:00:00Z","data":{{"bytes":{bytes}}}}}"#)
+    };
+    let verdicts = verdicts(&own_key(), &[event(1), event(2), event(1)]);
+    assert_eq!(verdicts, ["accepted", "/id conflict", "duplicate of 0"]);
 }
 
 #[test]
