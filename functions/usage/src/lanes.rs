@@ -30,8 +30,8 @@ pub(crate) struct Warm {
     pub(crate) notes: HourNotes,
     /// Distinct values that are known to be stored, with their hour and epoch.
     pub(crate) members: HashSet<(Timestamp, u64, Member)>,
-    /// Whether others have committed to the lane lately.
-    pub(crate) contended: bool,
+    /// How many more commits look at the head first, because others commit to the lane too.
+    pub(crate) looks: u8,
 }
 
 /// The warm lanes of a process.
