@@ -113,6 +113,35 @@ impl StackError {
     }
 }
 
+/// A template that has been read: what is to be made, once or many times over.
+#[derive(Debug)]
+pub struct Blueprint(resources::Plan);
+
+impl Blueprint {
+    /// Reads [`TEMPLATE`]. `parameters` are those of the template by name; what has a default may be left out.
+    ///
+    /// # Errors
+    /// If a parameter is wrong, or the template holds what cannot be made locally.
+    pub fn read(parameters: &BTreeMap<String, String>) -> Result<Self, StackError> {
+        Self::read_from(TEMPLATE, parameters)
+    }
+
+    fn read_from(template: &str, parameters: &BTreeMap<String, String>) -> Result<Self, StackError> {
+        let template = template::Template::read(template)?;
+        let resolver = resolve::Resolver::new(&template, parameters)?;
+        resources::Plan::read(&resolver).map(Self)
+    }
+
+    /// Makes the stack, or finds it made.
+    ///
+    /// # Errors
+    /// If the embedded AWS fails.
+    pub async fn create(&self, aws: &EmbeddedAws) -> Result<Stack, StackError> {
+        create::create(&self.0, &aws.sdk_config()).await?;
+        Ok(self.0.stack.clone())
+    }
+}
+
 impl Stack {
     /// Makes the stack of [`TEMPLATE`], or finds it made. `parameters` are those of the template by name; what has a
     /// default may be left out.
@@ -132,11 +161,7 @@ impl Stack {
         aws: &EmbeddedAws,
         parameters: &BTreeMap<String, String>,
     ) -> Result<Self, StackError> {
-        let template = template::Template::read(template)?;
-        let resolver = resolve::Resolver::new(&template, parameters)?;
-        let plan = resources::Plan::read(&resolver)?;
-        create::create(&plan, &aws.sdk_config()).await?;
-        Ok(plan.stack)
+        Blueprint::read_from(template, parameters)?.create(aws).await
     }
 }
 

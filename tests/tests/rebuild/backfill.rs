@@ -80,8 +80,15 @@ async fn hours_of_an_arrival_lane_are_back_filled_together() {
     let bench = Bench::open().await;
     // More hours than one write takes, over two days.
     for hour in 0..30 {
-        bench.local.turn_to("2026-05-20T13:00:00Z".parse::<domain::Timestamp>().unwrap() + jiff::SignedDuration::from_hours(hour));
-        bench.count(&[event(&hour.to_string(), None, 2, "ann", "eu"), event(&format!("{hour}b"), None, 3, &format!("user-{hour}"), "us")]).await;
+        bench.local.turn_to(
+            "2026-05-20T13:00:00Z".parse::<domain::Timestamp>().unwrap() + jiff::SignedDuration::from_hours(hour),
+        );
+        bench
+            .count(&[
+                event(&hour.to_string(), None, 2, "ann", "eu"),
+                event(&format!("{hour}b"), None, 3, &format!("user-{hour}"), "us"),
+            ])
+            .await;
     }
     bench.create_meters("new").await;
     let order = json!({"tenant": "acme", "from": "2026-05-20T00:00:00Z", "to": "2026-05-22T00:00:00Z", "repair": true});

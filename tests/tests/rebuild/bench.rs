@@ -1,9 +1,6 @@
 //! A platform with the tenant `acme`, meters of all aggregations, and hands that reach into its tables.
 
-use aws_sdk_dynamodb::{
-    primitives::Blob,
-    types::AttributeValue,
-};
+use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use cloud::{Clock, Settings};
 use domain::{
     text::Slug,
@@ -111,6 +108,12 @@ impl Bench {
 
     pub(crate) async fn totals(&self, prefix: &str) -> Vec<String> {
         self.usage(prefix).await.iter().map(|(total, _)| total.as_str().unwrap().to_owned()).collect()
+    }
+
+    /// The total of one meter over the day.
+    pub(crate) async fn total(&self, slug: &str) -> String {
+        let path = format!("/v1/usage?tenant=acme&meter={slug}&from={}&to={}", DAY.0, DAY.1);
+        self.local.get(&path).await["total"].as_str().unwrap().to_owned()
     }
 
     /// What one request answers.

@@ -98,12 +98,13 @@ async fn distinct_values_that_were_lost_are_found_and_repaired() {
     let difference = bench.check().await["difference"].clone();
     let told = ["kind", "meter", "group", "detail"].map(|name| difference[name].clone());
     // Both values lie on one page, so that nothing tells a lost page from a meter that is younger than the events.
-    let detail = "old-uniquecount has counted none of the events here: it is younger than they are, and not back-filled";
+    let detail =
+        "old-uniquecount has counted none of the events here: it is younger than they are, and not back-filled";
     assert_eq!(told, [json!("not_back_filled"), json!("old-uniquecount"), json!(["eu"]), json!(detail)]);
     bench.repair().await;
     bench.assert_sound().await;
     // Now one value of two.
-    let mut page = bench.usage_items("V#").await.into_iter().find(|page| of_two(page)).unwrap();
+    let mut page = bench.usage_items("V#").await.into_iter().find(of_two).unwrap();
     let values = page["values"].as_b().unwrap().as_ref()[..16].to_vec();
     page.insert("values".to_owned(), AttributeValue::B(Blob::new(values)));
     bench.put(&bench.settings().usage_table, page).await;
@@ -124,11 +125,19 @@ async fn an_hour_that_an_arrival_lane_put_aside_is_checked_and_repaired() {
     let bench = Bench::open().await;
     for hour in 12..18 {
         bench.local.turn_to(format!("2026-05-20T{hour}:30:00Z").parse().unwrap());
-        bench.count(&[event(&hour.to_string(), None, hour, "ann", "eu"), event(&format!("{hour}b"), None, 1, "bob", "eu")]).await;
+        bench
+            .count(&[
+                event(&hour.to_string(), None, hour, "ann", "eu"),
+                event(&format!("{hour}b"), None, 1, "bob", "eu"),
+            ])
+            .await;
     }
     let before = bench.usage("old").await;
     let answer = bench.check().await;
-    assert_eq!((&answer["checkedHours"], &answer["checkedEvents"], &answer["differences"]), (&json!(6), &json!(12), &json!(0)));
+    assert_eq!(
+        (&answer["checkedHours"], &answer["checkedEvents"], &answer["differences"]),
+        (&json!(6), &json!(12), &json!(0))
+    );
     let put_aside = bench.usage_items("H#").await;
     assert_eq!(put_aside.len(), 5, "all but the open hour");
     let key = bench.counter("old-sum", "eu").await;
@@ -268,7 +277,10 @@ async fn voided_and_amended_events_are_rebuilt_as_they_stand() {
     // What stands: 100 bytes by dan, and 20 by ann.
     assert_eq!([&before[0].0, &before[1].0, &before[7].0], ["2", "120", "2"]);
     let answer = bench.check().await;
-    assert_eq!((&answer["checkedHours"], &answer["checkedEvents"], &answer["differences"]), (&json!(3), &json!(4), &json!(0)));
+    assert_eq!(
+        (&answer["checkedHours"], &answer["checkedEvents"], &answer["differences"]),
+        (&json!(3), &json!(4), &json!(0))
+    );
     let head = bench.usage_items("H#2026-05-20T10:00").await.remove(0);
     bench.tamper(head, |counters| counters.0.clear()).await;
     assert_eq!(bench.repair().await["repaired"], 1);

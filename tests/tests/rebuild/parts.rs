@@ -99,9 +99,8 @@ async fn parts_begin_on_the_hours_and_months_of_the_tenant() {
     bench.local.platform.drain().await.unwrap();
     let order = json!({"tenant": "delhi", "from": "2026-04-30T17:30:00Z", "to": "2026-05-31T18:30:00Z"});
     let april = bench.ask(&order).await;
-    let told = |answer: &Value| {
-        ["checkedHours", "checkedEvents", "differences"].map(|name| answer[name].as_u64().unwrap())
-    };
+    let told =
+        |answer: &Value| ["checkedHours", "checkedEvents", "differences"].map(|name| answer[name].as_u64().unwrap());
     assert_eq!((told(&april), &april["next"]), ([1, 1, 0], &json!("2026-04-30T18:30:00Z")));
     let order = json!({"tenant": "delhi", "from": april["next"], "to": "2026-05-31T18:30:00Z"});
     let may = bench.ask(&order).await;

@@ -12,7 +12,8 @@ use tokio::net::TcpListener;
 /// Runs the program for May; answers what came of it and what it said.
 async fn run(url: &str, key: Option<&str>, repair: bool) -> Result<(Outcome, Vec<String>), String> {
     let (from, to) = ("2026-04-30T00:00:00Z".to_owned(), "2026-06-01".to_owned());
-    let options = Rebuild { tenant: "acme".to_owned(), from, to, repair, url: url.to_owned(), key: key.map(str::to_owned) };
+    let options =
+        Rebuild { tenant: "acme".to_owned(), from, to, repair, url: url.to_owned(), key: key.map(str::to_owned) };
     let mut lines = Vec::new();
     let outcome = rebuild::run(&options, |line| lines.push(line)).await.map_err(|error| error.to_string())?;
     Ok((outcome, lines))
@@ -38,16 +39,24 @@ async fn the_program_checks_repairs_and_says_so() {
     let place = format!("hour 2026-05-20T11:00:00Z, group [\"eu\"], lane {acme}/hour/2026-05-20T11:00:00Z/0");
     let detail = "the counter of old-count is 9, and the log adds up to 1";
     let table = [
-        (false, false, vec![
-            april.to_owned(),
-            format!("{may}, 1 differences, 0 of them repaired"),
-            format!("first difference (not repaired): {detail}; {place}"),
-        ]),
-        (true, true, vec![
-            april.to_owned(),
-            format!("{may}, 1 differences, 1 of them repaired"),
-            format!("first difference (repaired): {detail}; {place}"),
-        ]),
+        (
+            false,
+            false,
+            vec![
+                april.to_owned(),
+                format!("{may}, 1 differences, 0 of them repaired"),
+                format!("first difference (not repaired): {detail}; {place}"),
+            ],
+        ),
+        (
+            true,
+            true,
+            vec![
+                april.to_owned(),
+                format!("{may}, 1 differences, 1 of them repaired"),
+                format!("first difference (repaired): {detail}; {place}"),
+            ],
+        ),
         (false, true, vec![april.to_owned(), format!("{may}, as counted")]),
     ];
     for (repair, sound, mut expect) in table {

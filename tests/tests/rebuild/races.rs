@@ -1,8 +1,8 @@
 //! Races and deaths: a repair against workers that count, and one that dies between any two calls.
 
-use crate::bench::{Bench, event};
+use crate::bench::{Bench, DAY, event, sum};
 use meterline::aws::{Fault, Service};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Messages that are counted while the repair runs.
@@ -33,7 +33,7 @@ async fn a_repair_among_workers_loses_nothing() {
     };
     let repairing = async {
         for _ in 0..20 {
-            let order = json!({"tenant": "acme", "from": crate::bench::DAY.0, "to": crate::bench::DAY.1, "repair": true});
+            let order = json!({"tenant": "acme", "from": DAY.0, "to": DAY.1, "repair": true});
             let (status, answer) = bench.local.send("POST", "/v1/admin/rebuilds", Some(&order)).await;
             // One that lost every round says so.
             assert!([200, 503].contains(&status), "{answer:#}");
@@ -51,40 +51,48 @@ async fn a_repair_among_workers_loses_nothing() {
     assert_eq!([&usage[0].0, &usage[1].0, &usage[7].0], ["94", "175", "10"]);
 }
 
-/// The calls of DynamoDB that a back-fill makes, of which the one at `position` fails; whether there was one.
-async fn dies(position: u64, fault: Fault) -> bool {
-    let bench = Bench::with_calls().await;
-    let before = bench.usage("old").await;
-    bench.create_meters("new").await;
+/// Counters of all three lanes are tampered with, and the repair dies at its call of `DynamoDB` of this number; answers
+/// whether there was such a call. `before` is how many times that was done.
+async fn dies(bench: &Bench, fault: Fault, position: u64, before: u64) -> bool {
+    for (prefix, region) in [("H#2026-05-20T10", "eu"), ("H#2026-05-20T11", "us"), ("A#", "eu")] {
+        let head = bench.usage_items(prefix).await.remove(0);
+        let key = bench.counter("old-count", region).await;
+        bench.tamper(head, |counters| _ = counters.0.insert(key, sum(1_000))).await;
+    }
     let faults = bench.local.platform.aws().faults();
-    let calls = AtomicU64::new(0);
+    let (calls, fired) = (AtomicU64::new(0), faults.fired().len());
     faults.fail_when(1, fault, move |call| {
         call.service == Service::DynamoDb && calls.fetch_add(1, Ordering::Relaxed) + 1 == position
     });
-    let order = json!({"tenant": "acme", "from": crate::bench::DAY.0, "to": crate::bench::DAY.1, "repair": true});
+    let order = json!({"tenant": "acme", "from": DAY.0, "to": DAY.1, "repair": true});
     let (status, answer) = bench.local.send("POST", "/v1/admin/rebuilds", Some(&order)).await;
     faults.clear();
-    let fired = !faults.fired().is_empty();
-    assert!([200, 503].contains(&status), "call {position} {fault:?}: {answer:#}");
-    // What was counted from the start is right at every moment; what is back-filled, once a repair has gone through.
-    assert_eq!(bench.usage("old").await, before, "call {position} {fault:?}");
-    bench.count(&[event("5", Some("10:40"), 4, "eve", "us"), event("6", None, 4, "cat", "us")]).await;
+    assert!([200, 503].contains(&status), "{answer:#}");
+    // What is right stays right at every moment: 85 bytes by ann, bob and cat, and those of the times before.
+    assert_eq!(
+        (bench.total("old-sum").await, bench.total("old-uniquecount").await),
+        ((85 + 2 * before).to_string(), "3".to_owned())
+    );
+    let id = format!("{fault:?}-{position}");
+    bench.count(&[event(&id, Some("10:40"), 1, "bob", "us"), event(&id, None, 1, "ann", "eu")]).await;
     bench.repair().await;
-    let usage = bench.usage("new").await;
-    assert_eq!(usage, bench.usage("old").await, "call {position} {fault:?}");
-    assert_eq!(usage[1].0, Value::from("93"), "call {position} {fault:?}");
     bench.assert_sound().await;
-    fired
+    let expect = (4 + 2 * (before + 1)).to_string();
+    assert_eq!((bench.total("old-count").await, bench.total("old-uniquecount").await), (expect, "3".to_owned()));
+    faults.fired().len() > fired
 }
 
 #[tokio::test]
 async fn a_repair_may_die_at_any_call() {
+    let bench = Bench::with_calls().await;
+    let mut before = 0;
     for fault in [Fault::CrashBefore, Fault::CrashAfter] {
         let mut position = 1;
-        while dies(position, fault).await {
-            position += 1;
+        while dies(&bench, fault, position, before).await {
+            (position, before) = (position + 1, before + 1);
         }
-        // Meters, lanes, heads, and for three hours their segments, values, pages and counters.
+        before += 1;
+        // Meters, lanes, and of each lane its head, values and pages, and the head again.
         assert!(position > 15, "{position} calls");
     }
 }

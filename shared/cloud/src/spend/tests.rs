@@ -7,7 +7,10 @@ use serde_json::{Value, json};
 
 fn world() -> World {
     let settings = Settings::from(|name| {
-        let optional = name.ends_with("MINUTES") || name.ends_with("DAYS") || name.ends_with("ADDRESSES");
+        let optional = name.ends_with("MINUTES")
+            || name.ends_with("DAYS")
+            || name.ends_with("BYTES")
+            || name.ends_with("ADDRESSES");
         (!optional).then(|| "value".to_owned())
     });
     let config = aws_config::SdkConfig::builder().behavior_version(aws_config::BehaviorVersion::latest()).build();

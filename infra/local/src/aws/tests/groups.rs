@@ -2,7 +2,7 @@
 
 use super::{at_noon, noon, queue, send};
 use crate::aws::{EmbeddedAws, Storage};
-use aws_sdk_sns::types::PublishBatchRequestEntry;
+use aws_sdk_sns::types::{BatchResultErrorEntry, PublishBatchRequestEntry};
 use aws_sdk_sqs::types::MessageSystemAttributeName;
 use cloud::Clock;
 use rusqlite::Connection;
@@ -40,7 +40,7 @@ async fn a_topic_passes_the_group_on_to_its_queues() {
     let request = request.publish_batch_request_entries(entry("none").build().unwrap());
     let request = request.publish_batch_request_entries(entry("bad").message_group_id("a b").build().unwrap());
     let answer = request.send().await.unwrap();
-    assert_eq!(answer.failed().iter().map(|failed| failed.id()).collect::<Vec<_>>(), ["bad"]);
+    assert_eq!(answer.failed().iter().map(BatchResultErrorEntry::id).collect::<Vec<_>>(), ["bad"]);
     sqs.send_message().queue_url(&url).message_body("sent").message_group_id("ten_3").send().await.unwrap();
     let expect = [("one", group("ten_1")), ("two", group("ten_2")), ("none", None), ("sent", group("ten_3"))];
     assert_eq!(groups(&sqs, &url).await, expect.map(|(body, group)| (body.to_owned(), group)));
