@@ -11,11 +11,11 @@ use domain::{
     TimeZone, Timestamp,
     id::{MeterId, TenantId},
     text::Slug,
-    usage::{Aggregation, Dimension, EventKey, Meter, Path, TimeBasis},
+    usage::{Aggregation, Dimension, Meter, Path, TimeBasis},
 };
 use usage_log::{
-    Arrival, Batch, Builder, Counters, Decision, Head, Identity, Lanes, Layouts, NewEvent, Snapshot, decode, encode,
-    fold,
+    Arrival, Batch, Builder, Counters, Decision, Head, Identity, Lanes, Layouts, NewEvent, Snapshot, chain, decode,
+    encode, fold,
 };
 
 /// Events of a batch.
@@ -96,10 +96,6 @@ fn meters() -> Vec<Meter> {
         meter("requests", Aggregation::Count, Vec::new()),
         meter("bytes", Aggregation::Sum(Path::parse("$.bytes").unwrap()), vec![region]),
     ]
-}
-
-fn keys(batch: &Batch, identity: &Identity) -> Vec<EventKey> {
-    batch.events().map(|event| identity.key(&event)).collect()
 }
 
 /// Lanes and keys of a batch, as `usage` finds them; here all of them are one lane.
@@ -209,6 +205,12 @@ fn step_5_encode_alone(bencher: Bencher<'_, '_>) {
 }
 
 #[divan::bench]
+fn step_5_digest_alone(bencher: Bencher<'_, '_>) {
+    let body = encode(&built(&sent(EVENTS, 1)));
+    bencher.counter(ItemsCount::new(EVENTS)).bench(|| chain(&[0; 32], black_box(&body)));
+}
+
+#[divan::bench]
 fn step_6_commit(bencher: Bencher<'_, '_>) {
     let (body, meters, identity) = (encode(&built(&sent(EVENTS, 1))), meters(), Identity::new(tenant_id()));
     bencher
@@ -247,6 +249,15 @@ fn json_into_a_batch(bencher: Bencher<'_, '_>) {
     bencher.counter(ItemsCount::new(EVENTS)).bench(|| built(black_box(&events)));
 }
 
+/// What it takes to remember an event of a warm lane, in bytes: of a lane that is just full, and of one that has grown.
+fn print_memory() {
+    for events in [7_000, 10_000, 100_000] {
+        let snapshot = warm(events);
+        println!("a warm lane of {events} events takes {} bytes an event", snapshot.bytes() / snapshot.len());
+    }
+}
+
 fn main() {
+    print_memory();
     divan::main();
 }

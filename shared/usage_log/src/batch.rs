@@ -22,8 +22,9 @@ pub(crate) struct Span {
 /// An event's id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Id {
-    /// A UUID in its usual form: 32 lower-case digits in five groups.
-    Uuid([u8; 16]),
+    /// A UUID in its usual form, 32 lower-case digits in five groups: its first eight bytes and its last. As two numbers
+    /// it is copied in two moves, which bytes behind a tag are not.
+    Uuid(u64, u64),
     /// Any text.
     Text(Span),
 }
@@ -154,6 +155,7 @@ impl<'a> EventRef<'a> {
     }
 
     /// When it happened.
+    #[inline]
     #[must_use]
     pub fn occurred_at(&self) -> Timestamp {
         let (second, rest) = (self.row.occurred_ns / NANOSECONDS_A_SECOND, self.row.occurred_ns % NANOSECONDS_A_SECOND);
@@ -178,7 +180,7 @@ impl<'a> EventRef<'a> {
     pub fn id(&self) -> Cow<'a, str> {
         match self.row.id {
             Id::Text(span) => self.batch.span(span).into(),
-            Id::Uuid(bytes) => uuid::Uuid::from_bytes(bytes).hyphenated().to_string().into(),
+            Id::Uuid(first, last) => uuid::Uuid::from_u64_pair(first, last).hyphenated().to_string().into(),
         }
     }
 

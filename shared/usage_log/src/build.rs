@@ -108,7 +108,7 @@ impl Builder {
         let shape = filled?;
         let receipt = self.receipt(received_at.as_millisecond());
         let id = match canonical_uuid(event.id) {
-            Some(bytes) => Id::Uuid(bytes),
+            Some((first, last)) => Id::Uuid(first, last),
             None => Id::Text(self.append(event.id)?),
         };
         self.add(Row { shape, receipt, occurred_ns, id, values, accepted: true });
@@ -133,7 +133,7 @@ impl Builder {
         self.reserve(other.rows.len(), other.values.len());
         for row in &other.rows {
             let id = match row.id {
-                Id::Uuid(bytes) => Id::Uuid(bytes),
+                Id::Uuid(first, last) => Id::Uuid(first, last),
                 Id::Text(span) => Id::Text(self.append(other.span(span))?),
             };
             let shape = others.shapes[row.shape as usize];
@@ -191,7 +191,7 @@ impl Builder {
         let shape = self.shape_there(there, row.shape, others)?;
         let receipt = self.receipt(event.received_ms());
         let id = match row.id {
-            Id::Uuid(bytes) => Id::Uuid(bytes),
+            Id::Uuid(first, last) => Id::Uuid(first, last),
             Id::Text(span) => Id::Text(self.append(there.span(span))?),
         };
         let values = position(self.batch.values.len())?;
@@ -386,7 +386,7 @@ fn position(length: usize) -> Result<u32, PushError> {
 fn id_bytes(id: &Id) -> usize {
     match id {
         // Sixteen, and what its time differs by from the event's.
-        Id::Uuid(_) => 20,
+        Id::Uuid(..) => 20,
         Id::Text(span) => (span.end - span.start) as usize,
     }
 }
@@ -395,12 +395,12 @@ fn hash_of(hashes: &DefaultHashBuilder, shape: &Shape) -> u64 {
     hashes.hash_one((&*shape.source, &*shape.event_type, shape.time_basis, shape.skeleton()))
 }
 
-/// The bytes of `text`, if it is a UUID just as one is written from its bytes.
-fn canonical_uuid(text: &str) -> Option<[u8; 16]> {
+/// The halves of the UUID that `text` is, if it is written just as one is from its bytes.
+fn canonical_uuid(text: &str) -> Option<(u64, u64)> {
     if text.len() != 36 || text.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return None;
     }
-    uuid::Uuid::try_parse(text).ok().map(uuid::Uuid::into_bytes)
+    uuid::Uuid::try_parse(text).ok().map(|uuid| uuid.as_u64_pair())
 }
 
 #[cfg(test)]

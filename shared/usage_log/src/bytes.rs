@@ -123,6 +123,14 @@ impl<'a> Reader<'a> {
         if length <= self.0.len() { Ok(length) } else { Err(self.malformed()) }
     }
 
+    /// The next integer that is written in eight bytes, the highest first.
+    #[inline]
+    pub(crate) fn u64_whole(&mut self) -> Result<u64, DecodeError> {
+        let (taken, rest) = self.0.split_first_chunk().ok_or_else(|| self.malformed())?;
+        self.0 = rest;
+        Ok(u64::from_be_bytes(*taken))
+    }
+
     /// The next integer, as a position.
     #[inline]
     pub(crate) fn index(&mut self) -> Result<usize, DecodeError> {

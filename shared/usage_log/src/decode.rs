@@ -24,7 +24,7 @@ pub fn decode(bytes: &[u8]) -> Result<Batch, DecodeError> {
     // Every row takes at least one byte, that of its time.
     let rows = reader.len()?;
     take_dictionaries(&mut reader, &mut batch)?;
-    let blank = Row { shape: 0, receipt: 0, occurred_ns: 0, id: Id::Uuid([0; 16]), values: 0, accepted: true };
+    let blank = Row { shape: 0, receipt: 0, occurred_ns: 0, id: Id::Uuid(0, 0), values: 0, accepted: true };
     batch.rows = vec![blank; rows];
     take_positions(&mut reader, &mut batch)?;
     take_times(&mut reader, &mut batch.rows)?;
@@ -120,13 +120,11 @@ fn take_ids(reader: &mut Reader<'_>, batch: &mut Batch) -> Result<(), DecodeErro
     for row in &mut batch.rows {
         let kind = if kind == IDS_MIXED { reader.byte()? } else { kind };
         row.id = match kind {
-            IDS_UUID => Id::Uuid(reader.sixteen()?),
+            IDS_UUID => Id::Uuid(reader.u64_whole()?, reader.u64_whole()?),
             IDS_UUID_7 => {
                 let ms = row.occurred_ns.div_euclid(NANOSECONDS_A_MILLISECOND).wrapping_add(reader.i64()?);
-                let mut bytes = [0; 16];
-                bytes[..6].copy_from_slice(&ms.to_be_bytes()[2..]);
-                bytes[6..].copy_from_slice(reader.take(10)?);
-                Id::Uuid(bytes)
+                let rest = u16::from_be_bytes([reader.byte()?, reader.byte()?]);
+                Id::Uuid(ms.cast_unsigned() << 16 | u64::from(rest), reader.u64_whole()?)
             }
             IDS_TEXT => {
                 before = take_shared(reader, &mut batch.text, before)?;

@@ -135,8 +135,8 @@ fn put_times_in<const UNIT: i64>(out: &mut Vec<u8>, rows: &[Row], unit: u8) -> b
 
 /// Answers how many bytes are texts that compression may shorten.
 fn put_ids(out: &mut Vec<u8>, batch: &Batch) -> usize {
-    let uuids = batch.rows.iter().filter(|row| matches!(row.id, Id::Uuid(_))).count();
-    let time_ordered = |row: &Row| matches!(row.id, Id::Uuid(bytes) if bytes[6] >> 4 == 7);
+    let uuids = batch.rows.iter().filter(|row| matches!(row.id, Id::Uuid(..))).count();
+    let time_ordered = |row: &Row| matches!(row.id, Id::Uuid(first, _) if first >> 12 & 0xf == 7);
     let kind = match uuids {
         0 => IDS_TEXT,
         all if all < batch.rows.len() => IDS_MIXED,
@@ -148,16 +148,18 @@ fn put_ids(out: &mut Vec<u8>, batch: &Batch) -> usize {
     let mut before = "";
     for row in &batch.rows {
         match row.id {
-            Id::Uuid(bytes) if kind == IDS_UUID_7 => {
-                put_i64(out, uuid_ms(&bytes).wrapping_sub(row.occurred_ns.div_euclid(NANOSECONDS_A_MILLISECOND)));
-                let [_, _, _, _, _, _, rest @ ..] = bytes;
-                out.extend_from_slice(&rest);
+            Id::Uuid(first, last) if kind == IDS_UUID_7 => {
+                put_i64(out, uuid_ms(first).wrapping_sub(row.occurred_ns.div_euclid(NANOSECONDS_A_MILLISECOND)));
+                let [.., version, rest] = first.to_be_bytes();
+                let [a, b, c, d, e, f, g, h] = last.to_be_bytes();
+                out.extend_from_slice(&[version, rest, a, b, c, d, e, f, g, h]);
             }
-            Id::Uuid(bytes) => {
+            Id::Uuid(first, last) => {
                 if kind == IDS_MIXED {
                     out.push(IDS_UUID);
                 }
-                out.extend_from_slice(&bytes);
+                out.extend_from_slice(&first.to_be_bytes());
+                out.extend_from_slice(&last.to_be_bytes());
             }
             Id::Text(span) => {
                 if kind == IDS_MIXED {
@@ -172,10 +174,9 @@ fn put_ids(out: &mut Vec<u8>, batch: &Batch) -> usize {
     if uuids == 0 { out.len() - start } else { 0 }
 }
 
-/// The first 48 bits of a UUID: the milliseconds of one of version 7.
-pub(crate) fn uuid_ms(bytes: &[u8; 16]) -> i64 {
-    let [a, b, c, d, e, f, ..] = *bytes;
-    i64::from_be_bytes([0, 0, a, b, c, d, e, f])
+/// The first 48 bits of a UUID with this first half: the milliseconds of one of version 7.
+fn uuid_ms(first: u64) -> i64 {
+    (first >> 16).cast_signed()
 }
 
 fn put_values(out: &mut Vec<u8>, batch: &Batch) {

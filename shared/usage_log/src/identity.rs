@@ -39,7 +39,10 @@ impl Identity {
     pub fn key(&self, event: &EventRef<'_>) -> EventKey {
         let origin = event.shape().origin;
         match event.row.id {
-            Id::Uuid(bytes) => EventKey((u128::from_le_bytes(bytes) ^ u128::from_le_bytes(origin)).to_le_bytes()),
+            Id::Uuid(first, last) => {
+                let uuid = u128::from(first) << 64 | u128::from(last);
+                EventKey((uuid ^ u128::from_be_bytes(origin)).to_be_bytes())
+            }
             Id::Text(span) => {
                 let mut hasher = self.texts;
                 hasher.write(&origin);

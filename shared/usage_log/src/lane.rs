@@ -110,6 +110,7 @@ impl<'a> Lanes<'a> {
     }
 
     /// The lane of `event`, and the local hour in which it counts.
+    #[inline]
     pub fn of(&mut self, event: &EventRef<'_>, key: EventKey) -> Result<(Lane, Timestamp), CalendarError> {
         let at = event.occurred_at();
         let hour = self.hour(at)?;
@@ -124,10 +125,15 @@ impl<'a> Lanes<'a> {
         Ok((Lane { tenant_id: self.tenant_id, bucket, shard }, hour.start))
     }
 
+    #[inline]
     fn hour(&mut self, at: Timestamp) -> Result<Stretch, CalendarError> {
-        if let Some(hour) = self.hour.filter(|hour| hour.holds(at)) {
-            return Ok(hour);
+        match self.hour.filter(|hour| hour.holds(at)) {
+            Some(hour) => Ok(hour),
+            None => self.find_hour(at),
         }
+    }
+
+    fn find_hour(&mut self, at: Timestamp) -> Result<Stretch, CalendarError> {
         let start = calendar::hour_start(at, self.time_zone);
         let end = Window::Hour.end(at, self.time_zone)?;
         let hour = Stretch { start, end, layout: self.layouts.at(start) };
@@ -171,7 +177,7 @@ fn shard(key: EventKey, shards: u16) -> u16 {
     }
     let key = u128::from_le_bytes(key.0);
     let [low, high] = [key & u128::from(u64::MAX), key >> 64].map(|half| u64::try_from(half).unwrap_or(0));
-    let mixed = (low ^ high.rotate_left(32)).wrapping_mul(SHARD_MIX) >> 32;
+    let mixed = (low.wrapping_mul(SHARD_MIX) ^ high.rotate_left(32)).wrapping_mul(SHARD_MIX) >> 32;
     // Of 2^32 values, an equal share to each shard.
     u16::try_from((mixed * u64::from(shards.min(SHARDS_MAX))) >> 32).unwrap_or(0)
 }

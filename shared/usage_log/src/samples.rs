@@ -133,12 +133,12 @@ pub(crate) fn path(text: &str) -> Path {
     Path::parse(text).unwrap()
 }
 
-/// A meter of `request` events.
-pub(crate) fn meter(slug: &str, aggregation: Aggregation, dimensions: &[&str], filters: &[(&str, &[&str])]) -> Meter {
+/// A meter of `request` events, with filters such as `$.region=eu|us`.
+pub(crate) fn meter(slug: &str, aggregation: Aggregation, dimensions: &[&str], filters: &[&str]) -> Meter {
     let dimension = |text: &&str| Dimension { name: Slug::parse("dimension").unwrap(), path: path(text) };
-    let filter = |(text, any_of): &(&str, &[&str])| Filter {
-        path: path(text),
-        any_of: any_of.iter().map(|value| (*value).to_owned()).collect(),
+    let filter = |text: &&str| {
+        let (text, any_of) = text.split_once('=').unwrap();
+        Filter { path: path(text), any_of: any_of.split('|').map(str::to_owned).collect() }
     };
     Meter {
         id: MeterId::derived(&[slug]),

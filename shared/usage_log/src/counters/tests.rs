@@ -1,3 +1,5 @@
+//! What is held of counters: their bytes are read for ever, and merging loses nothing.
+
 use super::*;
 use proptest::prelude::*;
 use rstest::rstest;

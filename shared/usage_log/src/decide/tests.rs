@@ -1,3 +1,5 @@
+//! What is held of a decision: each arrival and correction does one thing, and what happened is written down once.
+
 use super::*;
 use crate::samples::{self, Asked, NOON_MS, Sample, at, batch, commit, decide_with};
 use rstest::rstest;
@@ -40,7 +42,7 @@ fn an_arrival_is_new_or_a_repeat_or_a_conflict(#[case] samples: &[Sample], #[cas
 fn an_event_without_a_time_is_a_repeat_whenever_it_comes() {
     let first = Sample { time_basis: domain::usage::TimeBasis::Arrival, ..event("1", 1) };
     let mut snapshot = Snapshot::new();
-    commit(&mut snapshot, &[first.clone()], &[], &[]);
+    commit(&mut snapshot, [&first], &[], &[]);
     let again = first.at("2026-05-20T12:30:00Z").received(1_800_000);
     assert_eq!(samples::decide(&snapshot, &[again]).outcome, outcome(0, 1, 0, 0));
 }
@@ -80,7 +82,7 @@ fn what_happened_is_written_down_once(#[case] samples: &[Sample], #[case] expect
 #[case::in_conflict(event("1", 2))]
 fn what_is_in_the_log_is_not_written_down_again(#[case] sample: Sample) {
     let mut snapshot = lane();
-    let first = commit(&mut snapshot, &[sample.clone()], &[], &[]).0;
+    let first = commit(&mut snapshot, [&sample], &[], &[]).0;
     let again = samples::decide(&snapshot, &[sample.received(9)]);
     assert!(again.added.is_empty());
     assert_eq!((again.outcome.conflicts, again.outcome.duplicates), (first.conflicts, first.duplicates));

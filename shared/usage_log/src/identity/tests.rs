@@ -1,3 +1,5 @@
+//! What is held of identity: which sendings are the same event, which say the same, and that neither ever changes.
+
 use super::*;
 use crate::samples::{Sample, any_sample, batch, tenant_id};
 use proptest::prelude::*;
@@ -13,10 +15,11 @@ fn content(sample: &Sample) -> u64 {
     Identity::new(tenant_id()).content(&batch([sample]).event(0))
 }
 
-/// In which lane an event lies follows from this: were it to change, a repeat would no longer meet the first.
+/// In which lane an event lies follows from this: were it to change, a repeat would no longer meet the first. The digits
+/// were worked out by another program: the UUID with the first half of SHA-256 over the source, and SipHash-1-3.
 #[rstest]
-#[case::uuid(UUID, "d78b11d0e33d2cbfcdb0b8e0aeae25b8")]
-#[case::text("order-17", "00000000000000000000000000000000")]
+#[case::uuid(UUID, "019cf9f06435d99548dfac8b4a7fa1b5")]
+#[case::text("order-17", "e1ffb0643f97664b71376dc5b831c593")]
 fn the_identity_of_an_event_never_changes(#[case] id: &str, #[case] expect: &str) {
     assert_eq!(key(&Sample::new(id, "{}")).to_string(), expect);
 }

@@ -1,3 +1,5 @@
+//! What is held of shapes: where members are, and that a shape is no larger than its data.
+
 use super::*;
 use crate::split;
 use rstest::rstest;

@@ -1,3 +1,5 @@
+//! What is held of splitting: data is given back byte by byte, by the short way as by the long one.
+
 use super::*;
 use crate::{samples::any_data, shape::Found};
 use domain::usage::TimeBasis;
