@@ -58,7 +58,7 @@ pub struct Decision {
     pub added: Batch,
     /// What the accepted ones are known by, in their order.
     pub keys: Vec<EventKey>,
-    /// Positions of the arrivals whose content counts: those accepted, and repeats of what stands as it was accepted.
+    /// Positions of the arrivals that count: those accepted, and deliveries again of what stands as it was accepted.
     pub counting: Vec<usize>,
     /// What became of what came in.
     pub outcome: Outcome,
@@ -160,17 +160,18 @@ impl<'s> Deciding<'s> {
             self.conflict(ordinal, content, event, remap)?;
             return Ok(false);
         }
-        let stands = self.snapshot.noted.stands(ordinal);
         if first.received_ms == received_ms {
             self.outcome.redelivered += 1;
-            return Ok(stands);
+            return Ok(self.snapshot.noted.stands(ordinal));
         }
         self.outcome.duplicates += 1;
         // Once is enough to show that it happened; a replay of a month must not fill the log.
         if !self.snapshot.noted.seen_again.contains(&ordinal) && self.noted.seen_again.insert(ordinal) {
             self.builder.note(Note { ordinal, at: event.received_at(), what: What::SeenAgain });
         }
-        Ok(stands)
+        // The first sending counts, in its own hour, which for an event without a time may be another one than this: its
+        // message is not acknowledged before it does.
+        Ok(false)
     }
 
     fn conflict(
