@@ -5,7 +5,7 @@ use std::{ops::Range, process::ExitCode};
 use tests::simulation::{Options, Size, Summary, sweep};
 
 /// How many schedules there are without a wish: about two minutes' worth.
-const SEEDS: u64 = 5_000;
+const SEEDS: u64 = 3_000;
 /// A line of progress is printed for so many schedules.
 const PROGRESS_EVERY: u64 = 1_000;
 

@@ -2,12 +2,12 @@
 //!
 //! It shares no code with the counting: integers of a thousandth, its own hours, its own pricing, and answers over HTTP.
 //! What was acknowledged must be counted exactly once; what was sent and never acknowledged, once or not at all; what was
-//! refused, never. Which of them were counted, and in which hour, it reads from the meter `marks`: each content has a mark
+//! refused or voided, never; and what was amended, by its new content. Which of them were counted, and in which hour, it reads from the meter `marks`: each content has a mark
 //! of its own, a power of four, so that the digits of a sum of marks tell how often each was counted. All the other
 //! meters must then say the same, row by row and in all.
 
 use super::ground::Ground;
-use super::ledger::{Content, EventTime, Identity, Ledger, MARK_BASE, MARKS_A_PAGE, Outcome, Tenant};
+use super::ledger::{Content, EventTime, Identity, Ledger, MARK_BASE, MARKS_A_PAGE, Outcome, Sending, Tenant};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -130,17 +130,36 @@ fn judge(ledger: &Ledger, tenant: usize, counted: &[Counted]) -> Result<(), Stri
     let mut hours: BTreeMap<usize, Vec<i64>> = BTreeMap::new();
     for Counted { content, hour_ms } in counted {
         hours.entry(ledger.contents[*content].identity).or_default().push(*hour_ms);
+        judge_content(ledger, *content)?;
         judge_hour(ledger, &ledger.tenants[tenant], *content, *hour_ms)?;
     }
     for (place, identity) in ledger.identities.iter().enumerate().filter(|(_, identity)| identity.tenant == tenant) {
         let times = hours.get(&place).map_or(0, Vec::len);
+        // What could be corrected had been counted: a correction that was acknowledged is as good as the event itself.
         let acknowledged = identity.contents.iter().any(|&content| ledger.contents[content].is_acknowledged());
+        let voided = |outcome| identity.voids.iter().any(|void| void.outcome == outcome);
         let told = || in_words(ledger, identity);
         match (times, acknowledged) {
-            (1, _) | (0, false) => {}
+            (0, true) if voided(Outcome::Accepted) || voided(Outcome::Unknown) => {}
             (0, true) => return Err(format!("acknowledged and not counted: {}", told())),
+            (1, _) if voided(Outcome::Accepted) => return Err(format!("voided and counted: {}", told())),
+            (1, _) | (0, false) => {}
             (times, _) => return Err(format!("counted {times} times: {}", told())),
         }
+    }
+    Ok(())
+}
+
+/// Whether a content may be the one that counts for its event.
+fn judge_content(ledger: &Ledger, content: usize) -> Result<(), String> {
+    let content = &ledger.contents[content];
+    let identity = &ledger.identities[content.identity];
+    if !content.may_count() {
+        return Err(format!("refused and counted: {}", in_words(ledger, identity)));
+    }
+    let mut all = identity.contents.iter().map(|&content| &ledger.contents[content]);
+    if !content.amends && all.any(|content| content.amends && content.is_acknowledged()) {
+        return Err(format!("amended and counted as it was before: {}", in_words(ledger, identity)));
     }
     Ok(())
 }
@@ -149,16 +168,15 @@ fn judge(ledger: &Ledger, tenant: usize, counted: &[Counted]) -> Result<(), Stri
 fn judge_hour(ledger: &Ledger, tenant: &Tenant, content: usize, hour_ms: i64) -> Result<(), String> {
     let content = &ledger.contents[content];
     let identity = &ledger.identities[content.identity];
-    if !content.may_count() {
-        return Err(format!("refused and counted: {}", in_words(ledger, identity)));
-    }
+    // An amendment moves no event: its hour stays that of an arrival of the event itself.
+    let originals =
+        identity.contents.iter().map(|&content| &ledger.contents[content]).filter(|content| !content.amends);
+    let mut arrivals = originals.flat_map(|content| &content.sendings).filter(|sending| sending.may_count());
     let fits = match identity.time {
         EventTime::Said(at_ms) | EventTime::InId(at_ms) => tenant.hour(at_ms) == hour_ms,
-        EventTime::Arrival => content
-            .sendings
-            .iter()
-            .filter(|sending| sending.may_count())
-            .any(|sending| (tenant.hour(sending.from_ms)..=tenant.hour(sending.until_ms)).contains(&hour_ms)),
+        EventTime::Arrival => {
+            arrivals.any(|sending| (tenant.hour(sending.from_ms)..=tenant.hour(sending.until_ms)).contains(&hour_ms))
+        }
     };
     if fits {
         return Ok(());
@@ -209,20 +227,24 @@ fn compare(meter: &str, rows: &Rows, expected: &Rows) -> Result<(), String> {
 fn in_words(ledger: &Ledger, identity: &Identity) -> String {
     let Identity { id, source, time, contents, .. } = identity;
     let mut text = format!("event {id} of {source}, {time:?}, {} contents", contents.len());
-    for sending in contents.iter().flat_map(|&content| &ledger.contents[content].sendings) {
+    let mut tell = |verb: &str, sending: &Sending| {
         let told = match sending.outcome {
             Outcome::Accepted => "accepted",
             Outcome::Rejected => "rejected",
             Outcome::Unknown => "no answer",
         };
-        text.push_str(&format!("; request {}: {told}", sending.request));
+        text.push_str(&format!("; {verb} by request {}: {told}", sending.request));
+    };
+    for content in contents.iter().map(|&content| &ledger.contents[content]) {
+        let verb = if content.amends { "amended" } else { "sent" };
+        content.sendings.iter().for_each(|sending| tell(verb, sending));
     }
+    identity.voids.iter().for_each(|sending| tell("voided", sending));
     text
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::ledger::Sending;
     use super::*;
 
     const HOUR_MS: i64 = 3_600_000;
@@ -234,21 +256,33 @@ mod tests {
         for outcome in [Outcome::Accepted, Outcome::Unknown, Outcome::Rejected] {
             let id = ledger.identities.len().to_string();
             let time = EventTime::Said(10);
-            let identity = ledger.add_identity(Identity { tenant: 0, id, source: "s", time, contents: Vec::new() });
-            let content = ledger.add_content(identity, 1_500, Some("eu"), 1);
-            ledger.contents[content].sendings.push(Sending { request: 1, from_ms: 0, until_ms: 0, outcome });
+            let (contents, voids) = (Vec::new(), Vec::new());
+            let identity = ledger.add_identity(Identity { tenant: 0, id, source: "s", time, contents, voids });
+            ledger.add_content(content(identity, 1_500, Some("eu"), 1, outcome));
         }
-        let conflict = ledger.add_content(0, 2_500, None, 2);
-        let outcome = Outcome::Accepted;
-        ledger.contents[conflict].sendings.push(Sending { request: 2, from_ms: 0, until_ms: 0, outcome });
+        ledger.add_content(content(0, 2_500, None, 2, Outcome::Accepted));
         ledger
     }
 
+    fn sending(outcome: Outcome) -> Sending {
+        Sending { request: 1, from_ms: 0, until_ms: 0, outcome }
+    }
+
+    fn content(
+        identity: usize,
+        bytes_milli: i64,
+        region: Option<&'static str>,
+        user: u64,
+        outcome: Outcome,
+    ) -> Content {
+        let sendings = vec![sending(outcome)];
+        Content { identity, amends: false, place: 0, bytes_milli, region, user, sendings }
+    }
+
     /// Judges a sum of marks in one hour; "" if it may be.
-    fn judged(marks: i128, hour_ms: i64) -> String {
-        let ledger = ledger();
+    fn judged(ledger: &Ledger, marks: i128, hour_ms: i64) -> String {
         let rows = Rows::from([((hour_ms, "0".to_owned()), marks * 1_000)]);
-        let verdict = decipher(&ledger, 0, &rows).and_then(|counted| judge(&ledger, 0, &counted));
+        let verdict = decipher(ledger, 0, &rows).and_then(|counted| judge(ledger, 0, &counted));
         let verdict = verdict.err().unwrap_or_default();
         verdict.split(':').next().unwrap_or_default().to_owned()
     }
@@ -269,9 +303,43 @@ mod tests {
             (1 + 256, "marks"),
         ];
         for (marks, verdict) in rows {
-            assert_eq!(judged(marks, 0), verdict, "{marks}");
+            assert_eq!(judged(&ledger(), marks, 0), verdict, "{marks}");
         }
-        assert!(judged(1, HOUR_MS).starts_with("counted in the hour of"));
+        assert!(judged(&ledger(), 1, HOUR_MS).starts_with("counted in the hour of"));
+    }
+
+    #[test]
+    fn a_void_takes_an_event_away_and_an_amend_changes_it() {
+        let voided = |outcome| {
+            let mut ledger = ledger();
+            ledger.identities[0].voids.push(sending(outcome));
+            ledger
+        };
+        // Of the first event, with mark 1: counted or not.
+        let rows = [
+            (Outcome::Accepted, "voided and counted", ""),
+            (Outcome::Unknown, "", ""),
+            (Outcome::Rejected, "", "acknowledged and not counted"),
+        ];
+        for (outcome, counted, not_counted) in rows {
+            assert_eq!(judged(&voided(outcome), 1, 0), counted, "{outcome:?}");
+            assert_eq!(judged(&voided(outcome), 0, 0), not_counted, "{outcome:?}");
+        }
+        let amended = |outcome| {
+            let mut ledger = ledger();
+            ledger.add_content(Content { amends: true, ..content(0, 1, None, 1, outcome) });
+            ledger
+        };
+        // Counted as it was before, with mark 1, or by its amendment, with mark 256.
+        let rows = [
+            (Outcome::Accepted, "amended and counted as it was before", ""),
+            (Outcome::Unknown, "", ""),
+            (Outcome::Rejected, "", "refused and counted"),
+        ];
+        for (outcome, before, after) in rows {
+            assert_eq!(judged(&amended(outcome), 1, 0), before, "{outcome:?}");
+            assert_eq!(judged(&amended(outcome), 256, 0), after, "{outcome:?}");
+        }
     }
 
     #[test]

@@ -11,11 +11,11 @@ use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use cloud::{Clock, Metrics, Random, Settings, World};
 use domain::Timestamp;
-use meterline::aws::{EmbeddedAws, Storage, Turnstile};
-use meterline::stack::{EventSource, Stack};
+use meterline::aws::{EmbeddedAws, QueueDepth, Storage, Turnstile};
+use meterline::stack::{Blueprint, EventSource};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tower::ServiceExt;
 
 /// The platform's key.
@@ -55,7 +55,8 @@ pub(super) struct Ground {
     pub(super) queues: aws_sdk_sqs::Client,
     /// Who gets the webhooks.
     pub(super) hooks: Arc<Hooks>,
-    router: axum::Router,
+    /// A process of the API that everybody may ask.
+    pub(super) router: axum::Router,
 }
 
 impl Ground {
@@ -75,11 +76,12 @@ impl Ground {
         turnstile.stand_open(true);
         let clock = Clock::fixed(start);
         let aws = EmbeddedAws::open(Storage::Memory, clock.clone()).map_err(|error| error.to_string())?;
-        let stack = Stack::create(&aws, &parameters()).await.map_err(|error| error.to_string())?;
+        let stack = blueprint()?.create(&aws).await.map_err(|error| error.to_string())?;
         let aws = aws.with_turnstile(Arc::clone(&turnstile));
         let environment = stack.functions.get("api").map(|function| &function.environment);
         let setting = |name: &str| environment.and_then(|environment| environment.get(name)).cloned();
-        let settings = Settings::from(setting).map_err(|error| error.to_string())?;
+        let mut settings = Settings::from(setting).map_err(|error| error.to_string())?;
+        settings.segment_inline_bytes_max = profile.segment_inline_bytes_max;
         let random = Random::seeded(chance.draw());
         let config = aws.sdk_config();
         let world = World::new(&config, settings.clone(), clock.clone(), random.clone(), Metrics::Off);
@@ -148,7 +150,6 @@ impl Ground {
     }
 
     /// A new process of the API: it remembers nothing.
-    #[must_use]
     pub(super) fn new_router(&self) -> axum::Router {
         api::router(self.world.clone())
     }
@@ -190,6 +191,13 @@ pub(super) async fn ask(
     (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
 }
 
+/// The template, read once for all schedules.
+fn blueprint() -> Result<&'static Blueprint, String> {
+    static BLUEPRINT: OnceLock<Result<Blueprint, String>> = OnceLock::new();
+    let read = || Blueprint::read(&parameters()).map_err(|error| error.to_string());
+    BLUEPRINT.get_or_init(read).as_ref().map_err(Clone::clone)
+}
+
 fn parameters() -> BTreeMap<String, String> {
     let parameters = [
         ("PlatformKey", PLATFORM_KEY),
@@ -200,4 +208,9 @@ fn parameters() -> BTreeMap<String, String> {
         ("WebhookAllowPrivateAddresses", "true"),
     ];
     parameters.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// Whether the depth is that of the queue with this URL.
+pub(super) fn is_of(depth: &QueueDepth, queue_url: &str) -> bool {
+    queue_url.rsplit('/').next() == Some(depth.queue.as_str())
 }

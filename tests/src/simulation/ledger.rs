@@ -55,8 +55,10 @@ pub(super) struct Identity {
     pub(super) source: &'static str,
     /// When it happened.
     pub(super) time: EventTime,
-    /// Its contents, by place; more than one are in conflict.
+    /// Its contents, by place; those that were sent under its id are in conflict, the others amend it.
     pub(super) contents: Vec<usize>,
+    /// Every time that it was asked to be void.
+    pub(super) voids: Vec<Sending>,
 }
 
 /// What an event says.
@@ -64,6 +66,8 @@ pub(super) struct Identity {
 pub(super) struct Content {
     /// Which event it is, by place.
     pub(super) identity: usize,
+    /// Whether it was sent to be counted instead of what the event said before.
+    pub(super) amends: bool,
     /// Its place among the contents of its tenant, of which its mark is made.
     pub(super) place: usize,
     /// The quantity, in thousandths.
@@ -155,17 +159,11 @@ impl Ledger {
     }
 
     /// Notes what an event says; answers its place.
-    pub(super) fn add_content(
-        &mut self,
-        identity: usize,
-        bytes_milli: i64,
-        region: Option<&'static str>,
-        user: u64,
-    ) -> usize {
+    pub(super) fn add_content(&mut self, content: Content) -> usize {
+        let identity = content.identity;
         let tenant = self.identities[identity].tenant;
-        let content = Content { identity, place: self.places[tenant], bytes_milli, region, user, sendings: Vec::new() };
+        self.contents.push(Content { place: self.places[tenant], ..content });
         self.places[tenant] += 1;
-        self.contents.push(content);
         let place = self.contents.len() - 1;
         self.identities[identity].contents.push(place);
         place

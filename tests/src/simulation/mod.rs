@@ -18,6 +18,7 @@ mod profile;
 mod redrive;
 mod scheduler;
 mod sweep;
+mod told;
 mod workload;
 
 pub use profile::{Sabotage, Size};

@@ -43,6 +43,8 @@ pub(super) struct Profile {
     pub(super) closes: bool,
     /// Whether the month ends while messages are still under way.
     pub(super) closes_in_the_rush: bool,
+    /// Segments of the log above so many bytes go to S3.
+    pub(super) segment_inline_bytes_max: usize,
     /// How often a call goes wrong.
     pub(super) chances: Chances,
     /// How often a process dies, once in so many steps; 0 for never.
@@ -69,18 +71,19 @@ impl Profile {
         };
         let batch_max = chance.pick(&[3, 6, 12, 25]);
         // Enough to send everything about twice, in requests of half the largest size.
-        let requests = 4 * identities / batch_max + 4;
+        let requests = 5 * identities / batch_max + 5;
         let closes = chance.one_in(CLOSES_ONE_IN);
         Self {
             tenants: index(tenants),
             identities: index(identities),
             requests: index(requests),
             batch_max,
-            apis: index(chance.between(1, 3)),
+            apis: index(chance.between(1, 2)),
             usage_workers: index(chance.between(2, 4)),
             billing_workers: index(chance.between(1, 2)),
             closes,
-            closes_in_the_rush: closes && CLOSES_IN_THE_RUSH && chance.one_in(2),
+            closes_in_the_rush: closes && chance.one_in(2),
+            segment_inline_bytes_max: chance.pick(&[0, 600, 8 * 1024]),
             chances: chances(chance),
             crash_one_in: sometimes(chance, &[40, 120, 400]),
             jump_one_in: sometimes(chance, &[40, 100, 300]),
@@ -91,9 +94,7 @@ impl Profile {
 }
 
 /// Printing and announcing invoices takes most of a schedule's time, and counting is what is in doubt most.
-const CLOSES_ONE_IN: u64 = 4;
-/// Whether billing waits for the watermark, so that a month may end while messages are under way.
-const CLOSES_IN_THE_RUSH: bool = false;
+const CLOSES_ONE_IN: u64 = 6;
 
 /// One of `choices` two times out of three, or else 0.
 fn sometimes(chance: &mut Chance, choices: &[u64]) -> u64 {

@@ -5,14 +5,13 @@
 //! of concurrent handlers is decided here alone, at their calls, and the same seed takes the same steps.
 
 use super::chance::Chance;
-use super::ground::Ground;
+use super::ground::{Ground, is_of};
 use super::journal::Journal;
-use super::ledger::{Ledger, Outcome};
+use super::ledger::Ledger;
 use super::process::{Done, Instance, Work};
 use super::profile::{Profile, Sabotage};
 use super::workload::{self, Request, Workload};
 use meterline::aws::QueueDepth;
-use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
@@ -23,7 +22,7 @@ const API_TIMEOUT_MS: i64 = 29_000;
 /// Steps of a rush, after which it is over whatever is left.
 const RUSH_STEPS_MAX: u64 = 20_000;
 /// Steps until all is quiet, after which it never will be.
-const CALM_STEPS_MAX: u64 = 50_000;
+const CALM_STEPS_MAX: u64 = 20_000;
 /// Longest that a back-off is let run on in one step, in milliseconds.
 const NAP_MS_MAX: u64 = 100;
 /// The visibility timeout of the usage queue is 6 minutes, that of the billing queue 12: a jump goes beyond one or both.
@@ -117,7 +116,9 @@ impl<'g> Scheduler<'g> {
                 slots.push(Slot { name: format!("{name}-{number}"), instance: instance(), running: None });
             }
         };
-        add("api", profile.apis, &|| Instance::Api(ground.new_router()));
+        // The first process of the API is the one that set the schedule up: to make one is not cheap.
+        add("api", 1, &|| Instance::Api(ground.router.clone()));
+        add("api-more", profile.apis - 1, &|| Instance::Api(ground.new_router()));
         add("usage", profile.usage_workers, &Instance::cold_usage);
         if profile.closes {
             add("billing", profile.billing_workers, &|| Instance::Plain("billing"));
@@ -278,6 +279,14 @@ impl<'g> Scheduler<'g> {
 
     /// Polls whoever was woken, until nobody is.
     fn poll_all(&mut self) {
+        for (place, done) in self.poll_woken() {
+            self.finish(place, &done);
+        }
+    }
+
+    /// As [`Scheduler::poll_all`]; answers who came to an end.
+    fn poll_woken(&mut self) -> Vec<(usize, Done)> {
+        let mut ended = Vec::new();
         loop {
             let mut polled = false;
             for place in 0..self.slots.len() {
@@ -289,11 +298,11 @@ impl<'g> Scheduler<'g> {
                 self.ground.turnstile.polling(running.caller);
                 let waker = Waker::from(Arc::clone(&running.woken));
                 if let Poll::Ready(done) = running.work.as_mut().poll(&mut Context::from_waker(&waker)) {
-                    self.finish(place, &done);
+                    ended.push((place, done));
                 }
             }
             if !polled {
-                return;
+                return ended;
             }
         }
     }
@@ -307,7 +316,7 @@ impl<'g> Scheduler<'g> {
             Done::Answered(status, answer) => {
                 self.journal.write(now_ms, format_args!("{name}#{caller} answers {status}"));
                 if let Some(request) = running.request {
-                    let told = told(&request, answer);
+                    let told = super::told::told(&request, *status, answer);
                     workload::note(&mut self.ledger, &request, running.started_ms, now_ms, &told);
                 }
             }
@@ -360,7 +369,7 @@ impl<'g> Scheduler<'g> {
         self.ground.turnstile.let_go(call.ticket);
         let name = self.name_of(call.caller);
         let (now_ms, caller) = (self.ground.now_ms(), call.caller);
-        self.poll_all();
+        let ended = self.poll_woken();
         let fault = self.ground.aws.faults().fired_last().filter(|_| self.ground.aws.faults().calls() > calls);
         let (service, operation) = (call.service, call.operation);
         match fault {
@@ -370,6 +379,9 @@ impl<'g> Scheduler<'g> {
             }
         }
         self.journal.remark(&call.excerpt);
+        for (place, done) in ended {
+            self.finish(place, &done);
+        }
         true
     }
 
@@ -439,6 +451,7 @@ impl<'g> Scheduler<'g> {
             Some(request) => {
                 let (number, events) = (request.number, request.lines.len());
                 self.journal.write(started_ms, format_args!("{name}#{caller} gets request {number}, {events} events"));
+                self.journal.remark(&request.path);
                 self.journal.remark(&request.body);
             }
         }
@@ -481,23 +494,4 @@ impl<'g> Scheduler<'g> {
         }
         Ok(moved > 0)
     }
-}
-
-fn is_of(depth: &QueueDepth, queue_url: &str) -> bool {
-    queue_url.rsplit('/').next() == Some(depth.queue.as_str())
-}
-
-/// What the answer says about each event; `None` for one that is in the request twice.
-fn told(request: &Request, answer: &Value) -> Vec<Option<Outcome>> {
-    let results = answer["results"].as_array();
-    let outcome = |position: usize| {
-        let status = results.and_then(|results| results.get(position)).and_then(|result| result["status"].as_str());
-        match status {
-            Some("accepted") => Some(Outcome::Accepted),
-            Some("rejected") => Some(Outcome::Rejected),
-            Some("duplicate") => None,
-            _ => Some(Outcome::Unknown),
-        }
-    };
-    (0..request.lines.len()).map(outcome).collect()
 }

@@ -2,10 +2,10 @@
 //! events than the first try did; late events and early ones, repeats, conflicts, and events without a time.
 //!
 //! Two contents of one event never travel in one request: the API would drop the second of them without a word about
-//! which. Voids and amends belong here as well, once the API takes them; see [`Workload::next`].
+//! which. Now and then an event that was acknowledged is voided, or amended by a content of its own.
 
 use super::chance::Chance;
-use super::ledger::{Content, EventTime, Identity, Ledger, Outcome, Tenant};
+use super::ledger::{Content, EventTime, Identity, Ledger, Outcome, Sending, Tenant};
 use super::profile::Profile;
 use domain::Timestamp;
 use std::collections::BTreeSet;
@@ -24,6 +24,9 @@ const PURPOSE: u64 = 2;
 /// How often the tenants send: the load is skewed.
 const WEIGHTS: [u64; 4] = [12, 4, 2, 1];
 
+/// A request corrects an event once in so many times.
+const CORRECTED_ONE_IN: u64 = 6;
+
 const MINUTE_MS: i64 = 60_000;
 const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
 
@@ -32,6 +35,8 @@ const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
 pub(super) struct Request {
     /// Its number.
     pub(super) number: u64,
+    /// What it asks for.
+    pub(super) asks: Asks,
     /// The contents in it, by place and in order.
     pub(super) lines: Vec<usize>,
     /// Path and query.
@@ -42,6 +47,17 @@ pub(super) struct Request {
     pub(super) content_type: &'static str,
     /// The body.
     pub(super) body: String,
+}
+
+/// What a request asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asks {
+    /// To count events.
+    Count,
+    /// To count an event by its one content from now on.
+    Amend,
+    /// Not to count an event any more: which, by place.
+    Void(usize),
 }
 
 /// What clients are yet to send.
@@ -94,7 +110,8 @@ impl Workload {
     }
 
     /// The month has ended: from now on clients send so many requests more, with events of before and after. An event
-    /// without a time is not sent again, for in another month it is another event.
+    /// without a time is not sent again, for in another month it is another event; and nothing is corrected any more, for an
+    /// invoice may have been issued.
     pub(super) fn go_on(&mut self, requests: usize, identities: usize) {
         self.stage += 1;
         self.requests_left += requests;
@@ -102,15 +119,18 @@ impl Workload {
     }
 
     /// The next request, as of `now`; `None` if there is nothing more to send.
-    ///
-    /// The place for `POST /v1/usage/events/{id}/void` and `/amend`: a request of another kind, of an event that was
-    /// acknowledged, whose effect the ledger notes and the auditor holds against the rows.
     pub(super) fn next(&mut self, ledger: &mut Ledger, now_ms: i64) -> Option<Request> {
         if self.requests_left == 0 {
             return None;
         }
         self.requests_left -= 1;
         self.requests += 1;
+        if self.stage == 0
+            && self.chance.one_in(CORRECTED_ONE_IN)
+            && let Some(correction) = self.correction(ledger)
+        {
+            return Some(correction);
+        }
         let own = !self.chance.one_in(4);
         let weights: Vec<u64> = ledger.tenants.iter().map(|tenant| tenant.weight).collect();
         let tenant = self.chance.weighted(&weights).unwrap_or(0);
@@ -131,6 +151,34 @@ impl Workload {
         Some(self.request(ledger, own.then_some(tenant), lines))
     }
 
+    /// A void or an amend of an event that was acknowledged, if there is any.
+    fn correction(&mut self, ledger: &mut Ledger) -> Option<Request> {
+        let acknowledged = |place: &usize| {
+            let contents = &ledger.identities[*place].contents;
+            contents.iter().any(|&content| ledger.contents[content].is_acknowledged())
+        };
+        let corrigible: Vec<usize> = (0..ledger.identities.len()).filter(acknowledged).collect();
+        if corrigible.is_empty() {
+            return None;
+        }
+        let place = self.chance.pick(&corrigible);
+        let (asks, verb, lines, body) = if self.chance.one_in(3) {
+            (Asks::Void(place), "void", Vec::new(), r#"{"reason":"simulated"}"#.to_owned())
+        } else {
+            let line = self.new_content(ledger, place, true);
+            let body = format!(r#"{{"reason":"simulated","data":{}}}"#, data(&ledger.contents[line]));
+            (Asks::Amend, "amend", vec![line], body)
+        };
+        let Identity { tenant, id, source, time, .. } = &ledger.identities[place];
+        let slug = &ledger.tenants[*tenant].slug;
+        let mut path = format!("/v1/usage/events/{id}/{verb}?tenant={slug}&source={source}");
+        if let EventTime::Said(at_ms) = time {
+            let at = Timestamp::from_millisecond(*at_ms).unwrap_or(Timestamp::MIN);
+            append(&mut path, format_args!("&time={at}"));
+        }
+        Some(Request { number: self.requests, asks, lines, path, key: None, content_type: "application/json", body })
+    }
+
     /// One more event for a request that holds `lines` already.
     fn line(&mut self, ledger: &mut Ledger, tenant: usize, now_ms: i64, lines: &[usize]) -> Option<usize> {
         if self.identities_left > 0 && !self.chance.one_in(3) {
@@ -148,7 +196,7 @@ impl Workload {
         let place = self.chance.pick(again);
         if self.chance.one_in(10) {
             let identity = ledger.contents[place].identity;
-            return Some(self.new_content(ledger, identity));
+            return Some(self.new_content(ledger, identity, false));
         }
         Some(place)
     }
@@ -157,7 +205,7 @@ impl Workload {
         let identity = &ledger.identities[content.identity];
         let there = || lines.iter().any(|&line| ledger.contents[line].identity == content.identity);
         let timeless = identity.time == EventTime::Arrival && self.stages[content.identity] != self.stage;
-        identity.tenant == tenant && !timeless && !there()
+        identity.tenant == tenant && !content.amends && !timeless && !there()
     }
 
     fn new_event(&mut self, ledger: &mut Ledger, tenant: usize, now_ms: i64) -> usize {
@@ -168,7 +216,7 @@ impl Workload {
         }
         self.stages.push(self.stage);
         let identity = ledger.add_identity(identity);
-        self.new_content(ledger, identity)
+        self.new_content(ledger, identity, false)
     }
 
     fn identity(&mut self, ledger: &Ledger, tenant: usize, now_ms: i64) -> Identity {
@@ -177,14 +225,17 @@ impl Workload {
         let (id, time) = match self.chance.below(8) {
             0 => (self.uuid(at_ms), EventTime::InId(at_ms)),
             1 => (format!("e{}", ledger.identities.len()), EventTime::Arrival),
-            // The id of another event: another source or another hour makes it another event all the same.
+            // The id of another event: another source or another hour makes it another event all the same. (From an event
+            // without a time it could not be told by whoever corrects it.)
             2 if !ledger.identities.is_empty() => {
-                let id = &ledger.identities[self.chance.place(ledger.identities.len())].id;
-                (id.clone(), EventTime::Said(at_ms))
+                let other = &ledger.identities[self.chance.place(ledger.identities.len())];
+                let timed = matches!(other.time, EventTime::Said(_));
+                let id = if timed { other.id.clone() } else { format!("e{}", ledger.identities.len()) };
+                (id, EventTime::Said(at_ms))
             }
             _ => (format!("e{}", ledger.identities.len()), EventTime::Said(at_ms)),
         };
-        Identity { tenant, id, source, time, contents: Vec::new() }
+        Identity { tenant, id, source, time, contents: Vec::new(), voids: Vec::new() }
     }
 
     /// When an event happened: just now most often, so that workers meet in the same lanes; or late, or in the future.
@@ -206,11 +257,11 @@ impl Workload {
         uuid::Builder::from_unix_timestamp_millis(at_ms, &random).into_uuid().to_string()
     }
 
-    fn new_content(&mut self, ledger: &mut Ledger, identity: usize) -> usize {
+    fn new_content(&mut self, ledger: &mut Ledger, identity: usize, amends: bool) -> usize {
         let bytes_milli = self.chance.between_signed(0, 9_999_999);
         let region = self.chance.pick(&REGIONS);
         let user = self.chance.below(USERS);
-        ledger.add_content(identity, bytes_milli, region, user)
+        ledger.add_content(Content { identity, amends, place: 0, bytes_milli, region, user, sendings: Vec::new() })
     }
 
     fn request(&mut self, ledger: &Ledger, tenant: Option<usize>, lines: Vec<usize>) -> Request {
@@ -229,7 +280,7 @@ impl Workload {
         } else {
             ("application/json", format!(r#"{{"events":[{events}]}}"#))
         };
-        Request { number: self.requests, lines, path, key, content_type, body }
+        Request { number: self.requests, asks: Asks::Count, lines, path, key, content_type, body }
     }
 }
 
@@ -279,11 +330,15 @@ fn append(text: &mut String, arguments: std::fmt::Arguments<'_>) {
 
 /// Notes what a client was told about each line of its request.
 pub(super) fn note(ledger: &mut Ledger, request: &Request, from_ms: i64, until_ms: i64, told: &[Option<Outcome>]) {
+    let sending = |outcome| Sending { request: request.number, from_ms, until_ms, outcome };
+    if let Asks::Void(identity) = request.asks {
+        let outcome = told.first().copied().flatten().unwrap_or(Outcome::Unknown);
+        ledger.identities[identity].voids.push(sending(outcome));
+    }
     for (position, &line) in request.lines.iter().enumerate() {
         // A duplicate within the request was not sent on its own: its first line speaks for it.
         if let Some(outcome) = told.get(position).copied().unwrap_or(Some(Outcome::Unknown)) {
-            let sending = super::ledger::Sending { request: request.number, from_ms, until_ms, outcome };
-            ledger.contents[line].sendings.push(sending);
+            ledger.contents[line].sendings.push(sending(outcome));
         }
     }
 }

@@ -164,11 +164,9 @@ impl Connector {
 
     fn table(&self, body: &[u8], operation: &str, now_ms: i64) -> Answer {
         let shared = &*self.shared;
-        if let Some(answer) = tampering::answer(&self.tamperings, operation, body) {
-            return answer;
-        }
         let body = tampering::request(&self.tamperings, operation, body);
-        shared.tables.answer(operation, &body, &shared.meter, now_ms)
+        let answer = shared.tables.answer(operation, &body, &shared.meter, now_ms);
+        tampering::answer(&self.tamperings, operation, &body, answer)
     }
 
     fn publish(&self, body: &[u8], operation: &str, now_ms: i64) -> Answer {

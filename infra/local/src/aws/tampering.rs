@@ -4,7 +4,7 @@
 //! ([`super::Fault`]) is what AWS may do to anybody; a tampering is what AWS never does.
 
 use super::wire::Answer;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::borrow::Cow;
 
 /// A promise that is broken.
@@ -15,10 +15,14 @@ pub enum Tampering {
         /// The table by its name at AWS.
         table: String,
     },
-    /// Reads of the table by `GetItem`, `BatchGetItem` and `Query` find nothing.
-    ForgetItems {
+    /// `GetItem` shows another value of an attribute than the item has.
+    ReplaceAttribute {
         /// The table by its name at AWS.
         table: String,
+        /// The attribute.
+        attribute: String,
+        /// What it shows, as DynamoDB writes it: `{"S": "text"}`.
+        value: Value,
     },
 }
 
@@ -31,7 +35,7 @@ pub(super) fn request<'b>(tamperings: &[Tampering], operation: &str, body: &'b [
         .iter()
         .filter_map(|tampering| match tampering {
             Tampering::IgnoreConditions { table } => Some(table.as_str()),
-            Tampering::ForgetItems { .. } => None,
+            Tampering::ReplaceAttribute { .. } => None,
         })
         .collect();
     if tables.is_empty() {
@@ -68,30 +72,26 @@ fn ignore_condition(write: &mut Map<String, Value>, tables: &[&str]) {
     }
 }
 
-/// The answer that the tampered DynamoDB gives without looking, if it does.
-pub(super) fn answer(tamperings: &[Tampering], operation: &str, body: &[u8]) -> Option<Answer> {
-    let reads = matches!(operation, "GetItem" | "BatchGetItem" | "Query");
-    let forgets = |tampering: &Tampering| matches!(tampering, Tampering::ForgetItems { .. });
-    if !reads || !tamperings.iter().any(forgets) {
-        return None;
+/// The answer as the tampered DynamoDB gives it.
+pub(super) fn answer(tamperings: &[Tampering], operation: &str, request: &[u8], mut answer: Answer) -> Answer {
+    if operation != "GetItem" {
+        return answer;
     }
-    let request: Value = serde_json::from_slice(body).ok()?;
-    let forgotten = |name: &str| {
-        tamperings.iter().any(|tampering| matches!(tampering, Tampering::ForgetItems { table } if table == name))
-    };
-    let named = || request["TableName"].as_str().is_some_and(forgotten);
-    let empty = match operation {
-        "GetItem" if named() => json!({}),
-        "Query" if named() => json!({"Count": 0, "Items": [], "ScannedCount": 0}),
-        "BatchGetItem" => {
-            let tables = request["RequestItems"].as_object()?;
-            if !tables.keys().all(|table| forgotten(table)) {
-                return None;
-            }
-            let responses: Map<String, Value> = tables.keys().map(|table| (table.clone(), json!([]))).collect();
-            json!({"Responses": responses, "UnprocessedKeys": {}})
+    for tampering in tamperings {
+        if let Tampering::ReplaceAttribute { table, attribute, value } = tampering
+            && let Some(replaced) = replaced(table, attribute, value, request, &answer.body)
+        {
+            answer.body = replaced.into();
         }
-        _ => return None,
-    };
-    Some(Answer::json(200, empty.to_string()))
+    }
+    answer
+}
+
+/// The body with the attribute replaced, if it shows an item of the table that has one.
+fn replaced(table: &str, attribute: &str, value: &Value, request: &[u8], body: &[u8]) -> Option<Vec<u8>> {
+    let request: Value = serde_json::from_slice(request).ok()?;
+    let mut body: Value = serde_json::from_slice(body).ok()?;
+    let there = body.get_mut("Item")?.get_mut(attribute).filter(|_| request["TableName"] == table)?;
+    *there = value.clone();
+    Some(body.to_string().into_bytes())
 }

@@ -3,7 +3,7 @@
 use super::{at_noon, table};
 use crate::aws::{EmbeddedAws, Tampering};
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 
 fn text(value: &str) -> AttributeValue {
     AttributeValue::S(value.to_owned())
@@ -41,27 +41,29 @@ async fn conditions_on_one_table_are_ignored_for_one_client() {
     assert!(!put_if_absent(&honest, "items").await && !transact_if_absent(&honest, "items").await);
 }
 
-/// How many items the three reads find.
-async fn found(dynamo: &Client, table: &str) -> [usize; 3] {
+async fn shown(dynamo: &Client, table: &str) -> String {
     let get = dynamo.get_item().table_name(table).key("pk", text("a")).key("sk", text("1")).send().await.unwrap();
-    let query = dynamo.query().table_name(table).key_condition_expression("pk = :pk");
-    let query = query.expression_attribute_values(":pk", text("a")).send().await.unwrap();
-    let keys = [("pk".to_owned(), text("a")), ("sk".to_owned(), text("1"))];
-    let keys = KeysAndAttributes::builder().keys(keys.into_iter().collect()).build().unwrap();
-    let batch = dynamo.batch_get_item().request_items(table, keys).send().await.unwrap();
-    let batch = batch.responses.unwrap_or_default().into_values().flatten().count();
-    [usize::from(get.item.is_some()), query.items().len(), batch]
+    get.item.map_or_else(String::new, |item| item["colour"].as_s().unwrap().clone())
 }
 
 #[tokio::test]
-async fn items_of_one_table_are_forgotten_for_one_client() {
+async fn an_attribute_of_one_table_is_shown_otherwise_to_one_client() {
     let aws = at_noon();
     let honest = Client::new(&aws.sdk_config());
-    table(&honest, "items").await;
-    table(&honest, "others").await;
-    assert!(put_if_absent(&honest, "items").await && put_if_absent(&honest, "others").await);
-    let tampered = client(&aws, Tampering::ForgetItems { table: "items".to_owned() });
-    assert_eq!(found(&tampered, "items").await, [0, 0, 0]);
-    assert_eq!(found(&tampered, "others").await, [1, 1, 1]);
-    assert_eq!(found(&honest, "items").await, [1, 1, 1]);
+    let value = serde_json::json!({"S": "red"});
+    let replaced = |table: &str| Tampering::ReplaceAttribute {
+        table: table.to_owned(),
+        attribute: "colour".to_owned(),
+        value: value.clone(),
+    };
+    let tampered = client(&aws, replaced("items"));
+    for name in ["items", "others"] {
+        table(&honest, name).await;
+        assert_eq!(shown(&tampered, name).await, "", "an item that is not there stays away");
+        let put = honest.put_item().table_name(name).item("pk", text("a")).item("sk", text("1"));
+        put.item("colour", text("blue")).send().await.unwrap();
+    }
+    assert_eq!(shown(&tampered, "items").await, "red");
+    assert_eq!(shown(&tampered, "others").await, "blue");
+    assert_eq!(shown(&honest, "items").await, "blue");
 }
