@@ -7,7 +7,7 @@ use serde_json::json;
 use tests::simulation::{Options, Sabotage, Size, alone, sweep};
 
 /// The schedules of every change: about two minutes on two cores in a build that is not optimised. `cargo sim` runs more.
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 150;
 /// A sabotage must be noticed within so many schedules.
 const SABOTAGED_SEEDS_MAX: u64 = 60;
 

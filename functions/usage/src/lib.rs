@@ -1,7 +1,7 @@
 //! Counts usage events exactly once: what the API took becomes entries of the usage log, and counters.
 //!
 //! This file takes a batch of messages apart by lane and decides which messages come again: those of which any lane
-//! failed. [`parcel`] reads a message, [`commit`] writes a lane, [`lanes`] remembers what was read of one. Lanes are
+//! failed. `parcel` reads a message, `commit` writes a lane, `lanes` remembers what was read of one. Lanes are
 //! worked on side by side, a few of each tenant, so that one tenant's load does not hold up the others'.
 
 mod commit;

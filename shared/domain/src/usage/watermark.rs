@@ -16,14 +16,14 @@
 //! # Why it holds
 //! Let `m` be a message of lap `L` that was accepted and not counted, and let `L` be drained by a sighting at `t` that was
 //! confirmed at `u`. From these assumptions that is impossible:
-//! 1. `m` is on the topic within [`PUBLISHING`] of its instant: the api function is ended after 29 s, and clocks differ by
-//!    less than the rest. So it is in its queue within [`TRANSIT`] more, and counts of queues are at most [`CONSISTENCY`]
+//! 1. `m` is on the topic within `PUBLISHING` of its instant: the api function is ended after 29 s, and clocks differ by
+//!    less than the rest. So it is in its queue within `TRANSIT` more, and counts of queues are at most `CONSISTENCY`
 //!    behind. `t` is their sum after the end of `L`, hence at `t` and `u` every count tells of a time when `m` had arrived.
 //! 2. A queue loses a message only when the usage function deletes it, which it does after counting, or to the dead letters;
 //!    and a person moves it from there to the queue that it came from, never to the other one. Hence `m`, not counted, is in
 //!    its queue or in the dead letters at every moment.
 //! 3. A reading that finds neither must have looked at one of them before `m` came and at the other after `m` left:
-//!    `m` was moved, by five failed receives or by a person, within [`CONSISTENCY`] before the reading. That would have
+//!    `m` was moved, by five failed receives or by a person, within `CONSISTENCY` before the reading. That would have
 //!    to happen twice, before `t` and before `u` again. A message that keeps failing is in its queue for half an hour
 //!    before it is given up, and a person does not move it back within the minute: the second reading finds it.
 //!
@@ -32,7 +32,7 @@
 //!
 //! What AWS documents and what it does not: counts "may not achieve consistency until at least 1 minute after the
 //! producers stop sending messages", and a queue is called empty after several minutes of zeros; hence laps, and two
-//! readings. SNS delivers to SQS within a second as a rule and promises no bound ([`TRANSIT`] is ours): a message that SNS
+//! readings. SNS delivers to SQS within a second as a rule and promises no bound (`TRANSIT` is ours): a message that SNS
 //! holds back for longer is counted when it comes, but a watermark may have passed it. What a person discards from the
 //! dead letters, or leaves there until SQS forgets it after 14 days, counts as dealt with.
 
