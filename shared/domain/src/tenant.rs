@@ -4,6 +4,7 @@ use crate::{
     Violation,
     id::TenantId,
     text::{self, Slug},
+    usage::Layouts,
 };
 use jiff::{Timestamp, tz::TimeZone};
 
@@ -29,6 +30,8 @@ pub struct Tenant {
     pub tax_id: Option<String>,
     /// Where its civil days begin; fixed at creation, since hours already counted keep their bounds.
     pub time_zone: TimeZone,
+    /// How its usage log is laid out, which changes only for hours to come.
+    pub usage_log: Layouts,
     /// When it was created.
     pub created_at: Timestamp,
 }
@@ -72,6 +75,7 @@ mod tests {
             address: vec!["Road 1".to_owned()],
             tax_id: Some("DE123456789".to_owned()),
             time_zone: TimeZone::UTC,
+            usage_log: Layouts::default(),
             created_at: Timestamp::UNIX_EPOCH,
         }
     }

@@ -8,58 +8,17 @@ use domain::{
     TimeZone, Timestamp,
     calendar::{self, CalendarError},
     id::TenantId,
-    usage::{Bucket, EventKey, TimeBasis, window::Window},
+    usage::{
+        Bucket, EventKey, TimeBasis,
+        layout::{Layout, Layouts, SHARDS_MAX},
+        window::Window,
+    },
 };
 use std::fmt;
 
-/// Most shards of a lane.
-pub const SHARDS_MAX: u16 = 64;
 /// What spreads keys over shards: 2^64 divided by the golden ratio. Frozen, as an event must not change its lane.
 const SHARD_MIX: u64 = 0x9e37_79b9_7f4a_7c15;
 const HOUR_SECONDS: i64 = 3_600;
-/// The widths that a bucket may have, in minutes.
-pub const BUCKET_MINUTES: [u8; 4] = [60, 30, 15, 5];
-
-/// How the lanes of a tenant are laid out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Layout {
-    /// How many lanes a bucket has.
-    pub shards: u16,
-    /// How wide a bucket is; one of [`BUCKET_MINUTES`].
-    pub bucket_minutes: u8,
-}
-
-impl Default for Layout {
-    fn default() -> Self {
-        Self { shards: 1, bucket_minutes: 60 }
-    }
-}
-
-/// The layouts of a tenant over time.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Layouts(Vec<(Timestamp, Layout)>);
-
-impl Layouts {
-    /// The default layout, and others that apply to buckets that start at an instant or later.
-    #[must_use]
-    pub fn new(mut changes: Vec<(Timestamp, Layout)>) -> Self {
-        changes.sort_by_key(|(from, _)| *from);
-        Self(changes)
-    }
-
-    /// The changes, by time.
-    #[must_use]
-    pub fn changes(&self) -> &[(Timestamp, Layout)] {
-        &self.0
-    }
-
-    /// The layout of a bucket that starts at `start`.
-    #[must_use]
-    pub fn at(&self, start: Timestamp) -> Layout {
-        let before = self.0.iter().rev().find(|(from, _)| *from <= start);
-        before.map_or_else(Layout::default, |(_, layout)| *layout)
-    }
-}
 
 /// A lane: the events among which an id is unique, and which are committed one batch after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -11,8 +11,13 @@ use crate::{
     state::Api,
 };
 use axum::extract::{Path, State};
-use cloud::store::CreateOutcome;
-use domain::{TimeZone, Timestamp, Violation, id::TenantId, text::Slug};
+use cloud::{Fault, store::CreateOutcome};
+use domain::{
+    TimeZone, Timestamp, Violation,
+    id::TenantId,
+    text::Slug,
+    usage::{Layout, Layouts},
+};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -41,13 +46,32 @@ pub(crate) struct Tenant {
     /// IANA name of the zone in which its days and months begin.
     #[schema(example = "Europe/Berlin")]
     time_zone: String,
+    /// How its usage log is laid out: first as it is now, then as it will be.
+    usage_log: Vec<UsageLayout>,
     /// When it was created.
     created_at: Timestamp,
 }
 
-impl From<domain::tenant::Tenant> for Tenant {
-    fn from(tenant: domain::tenant::Tenant) -> Self {
+/// How a usage log is laid out from an instant on.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct UsageLayout {
+    /// The first hour for which it holds, and, for events without a time of their own, the first month that starts then or
+    /// later; `null` if it always did.
+    from: Option<Timestamp>,
+    /// How many lanes the events of a bucket are spread over, each of which commits one batch after the other.
+    #[schema(example = 1)]
+    shards: u16,
+    /// How many minutes wide the stretch is within which an event's id is unique.
+    #[schema(example = 60)]
+    bucket_minutes: u8,
+}
+
+impl Tenant {
+    fn at(now: Timestamp, tenant: domain::tenant::Tenant) -> Self {
+        let layout = |(from, Layout { shards, bucket_minutes })| UsageLayout { from, shards, bucket_minutes };
         Self {
+            usage_log: tenant.usage_log.current_and_coming(now).into_iter().map(layout).collect(),
             id: tenant.id,
             slug: tenant.slug.to_string(),
             name: tenant.name,
@@ -103,6 +127,12 @@ pub(crate) struct TenantChange {
     #[serde(default, deserialize_with = "body::sent")]
     #[schema(value_type = Option<String>)]
     tax_id: Option<Option<String>>,
+    /// How many lanes the events of a bucket are spread over, 1 to 64.
+    #[schema(example = 4)]
+    usage_shards: Option<u32>,
+    /// How many minutes wide the stretch is within which an event's id is unique: 60, 30, 15 or 5.
+    #[schema(example = 60)]
+    usage_bucket_minutes: Option<u32>,
 }
 
 /// Create a tenant
@@ -120,8 +150,8 @@ pub(crate) async fn create(
     let now = api.world().now();
     let tenant = decide(new, TenantId::new(creation.uuid(&api, now)), now)?;
     match until_not_raced(|| api.world().create_tenant(&tenant)).await? {
-        CreateOutcome::Created => Ok((StatusCode::CREATED, axum::Json(tenant.into()))),
-        CreateOutcome::Repeated => Ok((StatusCode::CREATED, axum::Json(load(&api, tenant.id).await?.into()))),
+        CreateOutcome::Created => Ok((StatusCode::CREATED, axum::Json(Tenant::at(now, tenant)))),
+        CreateOutcome::Repeated => Ok((StatusCode::CREATED, axum::Json(Tenant::at(now, load(&api, tenant.id).await?)))),
         CreateOutcome::NameTaken => {
             Err(Problem::conflict("slug_taken", "another tenant has this slug; choose another").at("/slug"))
         }
@@ -137,6 +167,7 @@ fn decide(new: NewTenant, id: TenantId, now: Timestamp) -> Result<domain::tenant
         address: new.address,
         tax_id: new.tax_id,
         time_zone: time_zone(&new.time_zone)?,
+        usage_log: Layouts::default(),
         created_at: now,
     };
     tenant.check()?;
@@ -159,7 +190,8 @@ pub(crate) async fn list(
     paging: Paging,
 ) -> Result<axum::Json<List<Tenant>>, Problem> {
     let page = api.world().tenants(paging.limit, paging.after.as_ref()).await?;
-    Ok(paging.answer(page, Tenant::from))
+    let now = api.world().now();
+    Ok(paging.answer(page, |tenant| Tenant::at(now, tenant)))
 }
 
 /// Get a tenant by id or slug
@@ -176,12 +208,14 @@ pub(crate) async fn get(
     Path(name): Path<String>,
 ) -> Result<axum::Json<Tenant>, Problem> {
     let id = named(&api, caller, &name).await?;
-    Ok(axum::Json(load(&api, id).await?.into()))
+    Ok(axum::Json(Tenant::at(api.world().now(), load(&api, id).await?)))
 }
 
 /// Change a tenant
 ///
-/// Slug and time zone never change: invoice numbers and counted hours go by them.
+/// Slug and time zone never change: invoice numbers and counted hours go by them. `usageShards` and `usageBucketMinutes`
+/// hold from an hour of the tenant's on that is at least 65 minutes ahead, as `usageLog` in the answer says, so that what was
+/// sent before keeps its place. They replace a change that is still to come, or follow it if it is nearer than that.
 #[utoipa::path(
     patch, path = "/v1/tenants/{tenant}", operation_id = "changeTenant", tag = "Tenants", security(("platformKey" = [])),
     params(("tenant" = String, Path, description = "Id or slug.")),
@@ -195,20 +229,60 @@ pub(crate) async fn update(
     Json(change): Json<TenantChange>,
 ) -> Result<axum::Json<Tenant>, Problem> {
     let id = named(&api, Caller::Platform, &name).await?;
-    let tenant = changed(load(&api, id).await?, change);
-    tenant.check()?;
-    api.world().store(id).update_tenant(&tenant).await?;
-    Ok(axum::Json(tenant.into()))
+    let tenant = until_not_raced(|| replace(&api, id, &change)).await??;
+    Ok(axum::Json(Tenant::at(api.world().now(), tenant)))
 }
 
-fn changed(tenant: domain::tenant::Tenant, change: TenantChange) -> domain::tenant::Tenant {
-    domain::tenant::Tenant {
-        name: change.name.unwrap_or(tenant.name),
-        email: change.email.unwrap_or(tenant.email),
-        address: change.address.unwrap_or(tenant.address),
-        tax_id: change.tax_id.unwrap_or(tenant.tax_id),
-        ..tenant
+/// Changes the tenant as it is now; a conflict if it is another by the time it is written.
+async fn replace(
+    api: &Api,
+    id: TenantId,
+    change: &TenantChange,
+) -> Result<Result<domain::tenant::Tenant, Problem>, Fault> {
+    let store = api.world().store(id);
+    let Some((revision, tenant)) = store.stored_tenant().await? else { return Ok(Err(Problem::not_found())) };
+    let tenant = match changed(tenant, change, api.world().now()) {
+        Ok(tenant) => tenant,
+        Err(violation) => return Ok(Err(violation.into())),
+    };
+    if store.replace_tenant(revision, &tenant).await? {
+        return Ok(Ok(tenant));
     }
+    Err(Fault::Conflict { operation: "replace tenant" })
+}
+
+fn changed(
+    tenant: domain::tenant::Tenant,
+    change: &TenantChange,
+    now: Timestamp,
+) -> Result<domain::tenant::Tenant, Violation> {
+    let tenant = domain::tenant::Tenant {
+        usage_log: changed_layouts(&tenant, change, now)?,
+        name: change.name.clone().unwrap_or(tenant.name),
+        email: change.email.clone().unwrap_or(tenant.email),
+        address: change.address.clone().unwrap_or(tenant.address),
+        tax_id: change.tax_id.clone().unwrap_or(tenant.tax_id),
+        ..tenant
+    };
+    tenant.check()?;
+    Ok(tenant)
+}
+
+fn changed_layouts(
+    tenant: &domain::tenant::Tenant,
+    change: &TenantChange,
+    now: Timestamp,
+) -> Result<Layouts, Violation> {
+    let TenantChange { usage_shards, usage_bucket_minutes, .. } = change;
+    if usage_shards.is_none() && usage_bucket_minutes.is_none() {
+        return Ok(tenant.usage_log.clone());
+    }
+    let latest = tenant.usage_log.latest();
+    let shards = usage_shards.unwrap_or_else(|| latest.shards.into());
+    let bucket_minutes = usage_bucket_minutes.unwrap_or_else(|| latest.bucket_minutes.into());
+    let field = if usage_shards.is_some() { "/usageShards" } else { "/usageBucketMinutes" };
+    let layout = Layout::new(shards, bucket_minutes)?;
+    tenant.usage_log.changed(layout, now, &tenant.time_zone).map_err(|violation| violation.under(field))
 }
 
 /// The tenant called `name`, if the caller may see it.
@@ -247,7 +321,7 @@ mod tests {
 
     #[test]
     fn a_time_zone_is_answered_by_its_own_name() {
-        assert_eq!(Tenant::from(tenant()).time_zone, "Europe/Berlin");
+        assert_eq!(Tenant::at(Timestamp::UNIX_EPOCH, tenant()).time_zone, "Europe/Berlin");
     }
 
     #[rstest]
@@ -259,7 +333,29 @@ mod tests {
         #[case] email: Option<&str>,
         #[case] tax_id: Option<&str>,
     ) {
-        let tenant = changed(tenant(), serde_json::from_str(change).unwrap());
+        let change = serde_json::from_str(change).unwrap();
+        let tenant = changed(tenant(), &change, Timestamp::UNIX_EPOCH).unwrap();
         assert_eq!((tenant.email.as_deref(), tenant.tax_id.as_deref()), (email, tax_id));
+    }
+
+    /// What is asked for one after the other at the epoch, in Berlin; what it leads to from 02:00 there on.
+    #[rstest]
+    #[case::a_name_leaves_it(&[r#"{"name":"A"}"#], Ok((1, 60)))]
+    #[case::shards(&[r#"{"usageShards":4}"#], Ok((4, 60)))]
+    #[case::width(&[r#"{"usageBucketMinutes":15}"#], Ok((1, 15)))]
+    #[case::what_is_not_sent_stays_as_it_will_be(&[r#"{"usageShards":4}"#, r#"{"usageBucketMinutes":15}"#], Ok((4, 15)))]
+    #[case::a_name_leaves_what_will_be(&[r#"{"usageShards":4}"#, r#"{"name":"A"}"#], Ok((4, 60)))]
+    #[case::back(&[r#"{"usageShards":4}"#, r#"{"usageShards":1}"#], Ok((1, 60)))]
+    #[case::no_shards(&[r#"{"usageShards":0}"#], Err(("/usageShards", "invalid_shards")))]
+    #[case::no_width(&[r#"{"usageBucketMinutes":61}"#], Err(("/usageBucketMinutes", "invalid_bucket")))]
+    fn a_layout_is_changed_by_the_field(#[case] changes: &[&str], #[case] expect: Result<(u16, u8), (&str, &str)>) {
+        let step =
+            |tenant, change: &&str| changed(tenant, &serde_json::from_str(change).unwrap(), Timestamp::UNIX_EPOCH);
+        let after = changes.iter().try_fold(tenant(), step);
+        let after = after.as_ref().map(|tenant| {
+            let layout = tenant.usage_log.at("1970-01-01T02:00:00Z".parse().unwrap());
+            (layout.shards, layout.bucket_minutes)
+        });
+        assert_eq!(after.map_err(|violation| (violation.pointer.as_str(), violation.code)), expect);
     }
 }

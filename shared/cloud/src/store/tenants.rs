@@ -1,4 +1,7 @@
 //! The table `tenants`: profiles, slugs, and the list of all.
+//!
+//! A profile is replaced only as it was read: a late write must not bring back a layout of the usage log that was changed
+//! meanwhile, as events would be looked for in other lanes than they lie in.
 
 use super::{
     TenantStore,
@@ -7,7 +10,14 @@ use super::{
     key::Key,
 };
 use crate::{Fault, World};
-use domain::{TimeZone, id::TenantId, tenant::Tenant, text::Slug};
+use aws_sdk_dynamodb::{operation::put_item::PutItemError, types::AttributeValue};
+use domain::{
+    TimeZone, Timestamp,
+    id::TenantId,
+    tenant::Tenant,
+    text::Slug,
+    usage::{Layout, Layouts},
+};
 use serde::{Deserialize, Serialize};
 
 /// What became of a creation whose id the caller chose.
@@ -30,7 +40,21 @@ struct TenantV1 {
     address: Vec<String>,
     tax_id: Option<String>,
     time_zone: String,
-    created_at: domain::Timestamp,
+    created_at: Timestamp,
+    /// Absent as long as nothing has changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    usage_log: Vec<LayoutV1>,
+    /// Grows with every replacement; absent before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    revision: Option<u64>,
+}
+
+/// How the usage log is laid out from an instant on.
+#[derive(Serialize, Deserialize)]
+struct LayoutV1 {
+    from: Timestamp,
+    shards: u16,
+    bucket_minutes: u8,
 }
 
 impl Stored for TenantV1 {
@@ -43,11 +67,11 @@ impl World {
         let table = &self.settings().tenants_table;
         let pointer = |key: &Key<'_>| -> Item {
             let mut item = key.attributes();
-            item.insert("tenantId".to_owned(), aws_sdk_dynamodb::types::AttributeValue::S(tenant.id.to_string()));
+            item.insert("tenantId".to_owned(), AttributeValue::S(tenant.id.to_string()));
             item
         };
         let actions = vec![
-            dynamo::put(table, item::write(&Key::Tenant(tenant.id), &shape(tenant))?, true)?,
+            dynamo::put(table, item::write(&Key::Tenant(tenant.id), &shape(tenant, None))?, true)?,
             dynamo::put(table, pointer(&Key::TenantSlug(&tenant.slug)), true)?,
             dynamo::put(table, pointer(&Key::TenantListed(tenant.id)), false)?,
         ];
@@ -62,23 +86,45 @@ impl World {
 impl TenantStore<'_> {
     /// The tenant's profile.
     pub async fn tenant(&self) -> Result<Option<Tenant>, Fault> {
-        let table = &self.world.settings().tenants_table;
-        self.world.get_item(table, &Key::Tenant(self.tenant_id)).await?.map(read).transpose()
+        Ok(self.stored_tenant().await?.map(|(_, tenant)| tenant))
     }
 
-    /// Replaces the profile; slug, time zone and creation stay what they were, by the caller's care.
-    pub async fn update_tenant(&self, tenant: &Tenant) -> Result<(), Fault> {
+    /// The tenant's profile with the revision of its item, which is 0 until it is replaced.
+    pub async fn stored_tenant(&self) -> Result<Option<(u64, Tenant)>, Fault> {
         let table = &self.world.settings().tenants_table;
-        let item = item::write(&Key::Tenant(self.tenant_id), &shape(tenant))?;
+        let item = self.world.get_item(table, &Key::Tenant(self.tenant_id)).await?;
+        item.map(read_revised).transpose()
+    }
+
+    /// Replaces the profile if it still is of `revision`; answers whether it was. Slug, time zone and creation stay what
+    /// they were, by the caller's care.
+    pub async fn replace_tenant(&self, revision: u64, tenant: &Tenant) -> Result<bool, Fault> {
+        let table = &self.world.settings().tenants_table;
+        let item = item::write(&Key::Tenant(self.tenant_id), &shape(tenant, Some(revision + 1)))?;
         let request = self.world.dynamo().put_item().table_name(table).set_item(Some(item));
-        let sent = request.condition_expression("attribute_exists(pk)").send().await;
-        sent.map(drop).map_err(|error| Fault::of_call("dynamodb:PutItem", error))
+        let request = match revision {
+            0 => request.condition_expression("attribute_exists(pk) AND attribute_not_exists(revision)"),
+            _ => request
+                .condition_expression("revision = :revision")
+                .expression_attribute_values(":revision", AttributeValue::N(revision.to_string())),
+        };
+        match request.send().await {
+            Ok(_) => Ok(true),
+            Err(error) if error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) => {
+                Ok(false)
+            }
+            Err(error) => Err(Fault::of_call("dynamodb:PutItem", error)),
+        }
     }
 }
 
 pub(super) fn read(item: Item) -> Result<Tenant, Fault> {
+    Ok(read_revised(item)?.1)
+}
+
+fn read_revised(item: Item) -> Result<(u64, Tenant), Fault> {
     let stored: TenantV1 = item::read(item)?;
-    Ok(Tenant {
+    let tenant = Tenant {
         id: stored.id,
         slug: Slug::parse(&stored.slug).map_err(|error| Fault::permanent("decode item", error))?,
         name: stored.name,
@@ -86,11 +132,20 @@ pub(super) fn read(item: Item) -> Result<Tenant, Fault> {
         address: stored.address,
         tax_id: stored.tax_id,
         time_zone: read_time_zone(&stored.time_zone)?,
+        usage_log: read_layouts(&stored.usage_log),
         created_at: stored.created_at,
-    })
+    };
+    Ok((stored.revision.unwrap_or_default(), tenant))
 }
 
-fn shape(tenant: &Tenant) -> TenantV1 {
+fn read_layouts(stored: &[LayoutV1]) -> Layouts {
+    let layout = |&LayoutV1 { from, shards, bucket_minutes }: &LayoutV1| (from, Layout { shards, bucket_minutes });
+    Layouts::new(stored.iter().map(layout).collect())
+}
+
+fn shape(tenant: &Tenant, revision: Option<u64>) -> TenantV1 {
+    let layout =
+        |&(from, Layout { shards, bucket_minutes }): &(Timestamp, Layout)| LayoutV1 { from, shards, bucket_minutes };
     TenantV1 {
         id: tenant.id,
         slug: tenant.slug.to_string(),
@@ -100,6 +155,8 @@ fn shape(tenant: &Tenant) -> TenantV1 {
         tax_id: tenant.tax_id.clone(),
         time_zone: time_zone_name(&tenant.time_zone),
         created_at: tenant.created_at,
+        usage_log: tenant.usage_log.changes().iter().map(layout).collect(),
+        revision,
     }
 }
 
@@ -110,4 +167,73 @@ pub(super) fn time_zone_name(time_zone: &TimeZone) -> String {
 
 pub(super) fn read_time_zone(name: &str) -> Result<TimeZone, Fault> {
     TimeZone::get(name).map_err(|error| Fault::permanent("decode item", error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn acme() -> Tenant {
+        Tenant {
+            id: TenantId::derived(&["acme"]),
+            slug: Slug::parse("acme").unwrap(),
+            name: "Acme".to_owned(),
+            email: None,
+            address: vec!["Road 1".to_owned()],
+            tax_id: Some("DE1".to_owned()),
+            time_zone: TimeZone::get("Europe/Berlin").unwrap(),
+            usage_log: Layouts::default(),
+            created_at: "2026-05-20T12:30:00Z".parse().unwrap(),
+        }
+    }
+
+    fn text(text: &str) -> AttributeValue {
+        AttributeValue::S(text.to_owned())
+    }
+
+    fn number(number: &str) -> AttributeValue {
+        AttributeValue::N(number.to_owned())
+    }
+
+    fn map(attributes: impl IntoIterator<Item = (&'static str, AttributeValue)>) -> Item {
+        attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    /// The item of [`acme`] as it has been written since the first release.
+    fn frozen() -> Item {
+        map([
+            ("pk", text(&format!("TENANT#{}", acme().id))),
+            ("sk", text("PROFILE")),
+            ("v", number("1")),
+            ("id", text(&acme().id.to_string())),
+            ("slug", text("acme")),
+            ("name", text("Acme")),
+            ("email", AttributeValue::Null(true)),
+            ("address", AttributeValue::L(vec![text("Road 1")])),
+            ("tax_id", text("DE1")),
+            ("time_zone", text("Europe/Berlin")),
+            ("created_at", text("2026-05-20T12:30:00Z")),
+        ])
+    }
+
+    #[test]
+    fn a_new_tenant_is_written_as_it_always_was() {
+        assert_eq!(item::write(&Key::Tenant(acme().id), &shape(&acme(), None)).unwrap(), frozen());
+        assert_eq!(read_revised(frozen()).unwrap(), (0, acme()));
+    }
+
+    #[test]
+    fn a_changed_layout_and_a_revision_are_frozen_too() {
+        let from = "2026-05-20T14:00:00Z".parse().unwrap();
+        let usage_log = Layouts::new(vec![(from, Layout { shards: 4, bucket_minutes: 15 })]);
+        let tenant = Tenant { usage_log, ..acme() };
+        let written = item::write(&Key::Tenant(tenant.id), &shape(&tenant, Some(2))).unwrap();
+        let layout =
+            map([("from", text("2026-05-20T14:00:00Z")), ("shards", number("4")), ("bucket_minutes", number("15"))]);
+        let usage_log = AttributeValue::L(vec![AttributeValue::M(layout)]);
+        let mut expect = frozen();
+        expect.extend(map([("usage_log", usage_log), ("revision", number("2"))]));
+        assert_eq!(written, expect);
+        assert_eq!(read_revised(written).unwrap(), (2, tenant));
+    }
 }

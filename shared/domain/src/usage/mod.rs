@@ -5,6 +5,7 @@
 
 pub mod data;
 pub mod event;
+pub mod layout;
 pub mod meter;
 pub mod quantity;
 pub mod scalar;
@@ -14,6 +15,7 @@ pub mod window;
 
 pub use data::Path;
 pub use event::{Bucket, EventKey, TimeBasis, UsageEvent};
+pub use layout::{Layout, Layouts};
 pub use meter::{Aggregation, Dimension, Field, Filter, GroupKey, Meter};
 pub use quantity::{Quantity, QuantityError};
 pub use scalar::Scalar;

@@ -5,6 +5,7 @@ use crate::{
     Identity,
     samples::{Sample, batch, plain, tenant_id},
 };
+use domain::usage::layout::BUCKET_MINUTES;
 use proptest::prelude::*;
 use rstest::rstest;
 
@@ -76,17 +77,6 @@ fn an_event_without_a_time_lies_in_its_local_month_and_counts_in_its_hour(
 ) {
     let expect = (format!("month/{month}"), hour.to_owned());
     assert_eq!(place(time, TimeBasis::Arrival, zone, &every(5)), expect);
-}
-
-#[rstest]
-#[case::before("2026-05-20T12:59:59Z", 1, 60)]
-#[case::from_then_on("2026-05-20T13:00:00Z", 4, 15)]
-#[case::until_the_next("2026-05-20T13:59:59Z", 4, 15)]
-#[case::and_then_the_next("2026-05-20T14:00:00Z", 2, 5)]
-fn a_layout_holds_for_buckets_that_start_then_or_later(#[case] time: &str, #[case] shards: u16, #[case] minutes: u8) {
-    let change = |from: &str, shards, bucket_minutes| (from.parse().unwrap(), Layout { shards, bucket_minutes });
-    let layouts = Layouts::new(vec![change("2026-05-20T14:00:00Z", 2, 5), change("2026-05-20T13:00:00Z", 4, 15)]);
-    assert_eq!(layouts.at(time.parse().unwrap()), Layout { shards, bucket_minutes: minutes });
 }
 
 /// A change in the middle of an hour leaves that hour alone: an event must not change its lane with its minute.

@@ -31,8 +31,8 @@ const MONTHS_MAX: usize = 15;
 pub(super) struct EventParameters {
     /// Its source; `api`, unless it is sent.
     source: Option<String>,
-    /// Its time, or another of the same hour. To be sent if the event had a `time` of its own, other than that inside a
-    /// `UUIDv7` id.
+    /// Its time, or another of the same hour (of the same `bucketMinutes`, where the tenant's `usageLog` has fewer than 60
+    /// for that hour). To be sent if the event had a `time` of its own, other than that inside a `UUIDv7` id.
     time: Option<Timestamp>,
     /// Id or slug of whose usage it is; the platform must send it.
     tenant: Option<String>,
