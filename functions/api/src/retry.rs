@@ -1,4 +1,7 @@
 //! Lost races are run again here, so that a client sees a conflict only when losing does not stop.
+//!
+//! What AWS refuses is not: the SDK tries a refused request three times in all, and an entry of a batch that the topic
+//! refuses is tried once. Both are then the client's to send again.
 
 use cloud::Fault;
 use std::{future::Future, time::Duration};

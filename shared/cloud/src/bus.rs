@@ -9,6 +9,7 @@ use aws_sdk_sns::types::{MessageAttributeValue, PublishBatchRequestEntry};
 use domain::usage::watermark::Parity;
 use events::Message;
 use jiff::SignedDuration;
+use std::collections::HashSet;
 
 /// Messages of one `PublishBatch` (AWS limit).
 const BATCH_MESSAGES_MAX: usize = 10;
@@ -62,11 +63,16 @@ impl World {
             .send()
             .await
             .map_err(|error| all_refused(Fault::of_call("sns:PublishBatch", error)))?;
-        let failed = answer.failed();
-        let Some(first) = failed.first() else { return Ok(()) };
-        let cause = format!("{}: {}", first.code(), first.message().unwrap_or_default());
-        let refused = failed.iter().filter_map(|entry| entry.id().parse().ok()).collect();
-        Err(PublishError { refused, cause: Fault::Transient { operation: "sns:PublishBatch", cause: cause.into() } })
+        // Taken is only what SNS says it took: an entry that is in neither of its lists is sent again.
+        let taken: HashSet<usize> = answer.successful().iter().filter_map(|entry| entry.id()?.parse().ok()).collect();
+        let refused: Vec<usize> = batch.iter().copied().filter(|position| !taken.contains(position)).collect();
+        if refused.is_empty() {
+            return Ok(());
+        }
+        let first = answer.failed().first();
+        let cause = first.map(|entry| format!("{}: {}", entry.code(), entry.message().unwrap_or_default()));
+        let cause = cause.unwrap_or_else(|| "an entry was not answered".to_owned()).into();
+        Err(PublishError { refused, cause: Fault::Transient { operation: "sns:PublishBatch", cause } })
     }
 
     /// Sends `message` to the webhook function's own queue, to arrive after `delay` or the longest that SQS can.

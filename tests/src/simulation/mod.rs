@@ -207,5 +207,6 @@ fn name(fault: Fault) -> &'static str {
         Fault::CrashAfter => "connection lost after",
         Fault::DuplicateDelivery => "delivered twice",
         Fault::ReorderDelivery => "delivered out of order",
+        Fault::RefuseEntries(_) => "partly refused",
     }
 }

@@ -73,7 +73,7 @@ impl Profile {
         // Enough to send everything about twice, in requests of half the largest size.
         let requests = 5 * identities / batch_max + 5;
         let closes = chance.one_in(CLOSES_ONE_IN);
-        Self {
+        let mut profile = Self {
             tenants: index(tenants),
             identities: index(identities),
             requests: index(requests),
@@ -89,7 +89,10 @@ impl Profile {
             jump_one_in: sometimes(chance, &[40, 100, 300]),
             cold_one_in: sometimes(chance, &[2, 8]),
             hook_refused_one_in: sometimes(chance, &[2, 6]),
-        }
+        };
+        // Drawn last, so that the other choices of a seed are what they were before this fault was known.
+        profile.chances.refuse_entries = parts(chance, &[1_000, 3_000]);
+        profile
     }
 }
 
@@ -102,7 +105,7 @@ fn sometimes(chance: &mut Chance, choices: &[u64]) -> u64 {
 }
 
 fn chances(chance: &mut Chance) -> Chances {
-    let mut of = |choices: &[u64]| u16::try_from(sometimes(chance, choices)).unwrap_or(0);
+    let mut of = |choices: &[u64]| parts(chance, choices);
     Chances {
         refuse: of(&[100, 300, 800]),
         lose_answer: of(&[100, 300, 800]),
@@ -111,7 +114,13 @@ fn chances(chance: &mut Chance) -> Chances {
         crash_after: of(&[50, 200]),
         duplicate_delivery: of(&[500, 2_000, 5_000]),
         reorder_delivery: of(&[1_000, 5_000]),
+        refuse_entries: 0,
     }
+}
+
+/// A chance in parts of ten thousand: one of `choices`, or none.
+fn parts(chance: &mut Chance, choices: &[u64]) -> u16 {
+    u16::try_from(sometimes(chance, choices)).unwrap_or(0)
 }
 
 fn index(number: u64) -> usize {

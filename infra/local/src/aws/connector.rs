@@ -100,7 +100,14 @@ impl Connector {
             Some(Fault::Refuse) => return response(throttled(service)),
             Some(Fault::CrashBefore) => return Err(crash("before")),
             Some(Fault::TransactionConflict) => return response(dynamo::conflict(operation, body)),
-            Some(Fault::LoseAnswer | Fault::CrashAfter | Fault::DuplicateDelivery | Fault::ReorderDelivery) | None => {}
+            Some(
+                Fault::LoseAnswer
+                | Fault::CrashAfter
+                | Fault::DuplicateDelivery
+                | Fault::ReorderDelivery
+                | Fault::RefuseEntries(_),
+            )
+            | None => {}
         }
         self.shared.meter.request(service, operation);
         let answer = self.perform_waiting(&request, service, operation, fault).await;
@@ -112,7 +119,8 @@ impl Connector {
                 | Fault::CrashBefore
                 | Fault::TransactionConflict
                 | Fault::DuplicateDelivery
-                | Fault::ReorderDelivery,
+                | Fault::ReorderDelivery
+                | Fault::RefuseEntries(_),
             )
             | None => response(answer),
         }
@@ -157,7 +165,7 @@ impl Connector {
         match service {
             Service::DynamoDb => self.table(request.body, operation, now.as_millisecond()).into(),
             Service::S3 => s3::perform(&shared.objects, operation, request, now).into(),
-            Service::Sns => self.publish(request.body, operation, now.as_millisecond()).into(),
+            Service::Sns => self.publish(request.body, operation, now.as_millisecond(), fault).into(),
             Service::Sqs => self.queue(request.body, operation, now.as_millisecond(), fault),
         }
     }
@@ -169,10 +177,10 @@ impl Connector {
         tampering::answer(&self.tamperings, operation, &body, answer)
     }
 
-    fn publish(&self, body: &[u8], operation: &str, now_ms: i64) -> Answer {
+    fn publish(&self, body: &[u8], operation: &str, now_ms: i64, fault: Option<Fault>) -> Answer {
         let shared = &*self.shared;
         let mut messaging = shared.messaging.lock().unwrap_or_else(PoisonError::into_inner);
-        let outcome = sns::perform(&mut messaging, operation, body, now_ms);
+        let outcome = sns::perform(&mut messaging, operation, body, now_ms, fault);
         if let Err(broken) = messaging.journal.commit() {
             return sns::broken(&broken);
         }

@@ -77,11 +77,14 @@ pub enum Fault {
     DuplicateDelivery,
     /// A `ReceiveMessage` hands out the newest messages first.
     ReorderDelivery,
+    /// A `PublishBatch` takes some entries and throttles these: bit 0 stands for the first, which is throttled if none
+    /// of them is in the batch.
+    RefuseEntries(u16),
 }
 
 impl Fault {
     /// Every kind, in the order of [`Chances`].
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Refuse,
         Self::LoseAnswer,
         Self::TransactionConflict,
@@ -89,6 +92,7 @@ impl Fault {
         Self::CrashAfter,
         Self::DuplicateDelivery,
         Self::ReorderDelivery,
+        Self::RefuseEntries(u16::MAX),
     ];
 
     /// Whether this can happen to that call at all.
@@ -101,6 +105,24 @@ impl Fault {
                     && matches!(operation, "TransactWriteItems" | "PutItem" | "UpdateItem" | "DeleteItem")
             }
             Self::DuplicateDelivery | Self::ReorderDelivery => service == Service::Sqs && operation == "ReceiveMessage",
+            Self::RefuseEntries(_) => service == Service::Sns && operation == "PublishBatch",
+        }
+    }
+
+    /// This kind, with what else has to be chosen taken from `drawn`.
+    fn drawn(self, drawn: u64) -> Self {
+        match self {
+            // Only the low bits count: a batch has ten entries.
+            Self::RefuseEntries(_) => {
+                Self::RefuseEntries(u16::try_from(drawn & u64::from(u16::MAX)).unwrap_or(u16::MAX))
+            }
+            Self::Refuse
+            | Self::LoseAnswer
+            | Self::TransactionConflict
+            | Self::CrashBefore
+            | Self::CrashAfter
+            | Self::DuplicateDelivery
+            | Self::ReorderDelivery => self,
         }
     }
 }
@@ -122,6 +144,8 @@ pub struct Chances {
     pub duplicate_delivery: u16,
     /// Of [`Fault::ReorderDelivery`].
     pub reorder_delivery: u16,
+    /// Of [`Fault::RefuseEntries`]; which entries is drawn as well.
+    pub refuse_entries: u16,
 }
 
 impl Chances {
@@ -134,6 +158,7 @@ impl Chances {
             Fault::CrashAfter => self.crash_after,
             Fault::DuplicateDelivery => self.duplicate_delivery,
             Fault::ReorderDelivery => self.reorder_delivery,
+            Fault::RefuseEntries(_) => self.refuse_entries,
         }
     }
 }
@@ -287,19 +312,24 @@ impl State {
     fn pick_random(&mut self, call: &Call) -> Option<Fault> {
         let (generator, chances) = self.chaos.as_mut()?;
         // One draw a call, whatever it is, so that the sequence depends on the number of calls alone.
-        let mut drawn = generator.draw() % CHANCE_WHOLE;
+        let (mut drawn, rest) = split(generator.draw());
         for fault in Fault::ALL {
             if !fault.fits(call.service, call.operation) {
                 continue;
             }
             let chance = u64::from(chances.of(fault));
             if drawn < chance {
-                return Some(fault);
+                return Some(fault.drawn(rest));
             }
             drawn -= chance;
         }
         None
     }
+}
+
+/// What a draw says about whether something goes wrong, and about how.
+const fn split(drawn: u64) -> (u64, u64) {
+    (drawn % CHANCE_WHOLE, drawn / CHANCE_WHOLE)
 }
 
 fn remember<T>(ring: &mut VecDeque<T>, entry: T) {
@@ -378,6 +408,19 @@ mod tests {
         assert_ne!(first, draw(8));
         let refused = first.iter().filter(|fault| **fault == Some(Fault::Refuse)).count();
         assert!((900..1_100).contains(&refused), "{refused} of about 1000");
+    }
+
+    #[test]
+    fn which_entries_a_topic_refuses_is_drawn_too() {
+        const BATCH: (Service, &str) = (Service::Sns, "PublishBatch");
+        let plan = FaultPlan::default();
+        plan.shake(7, Chances { refuse_entries: 10_000, ..Chances::default() });
+        let fired = run(&plan, &[GET, BATCH, (Service::Sns, "Publish"), BATCH, BATCH]);
+        let [None, Some(Fault::RefuseEntries(first)), None, Some(Fault::RefuseEntries(second)), Some(_)] = fired[..]
+        else {
+            panic!("only batches have entries: {fired:?}");
+        };
+        assert_ne!(first, second);
     }
 
     #[test]

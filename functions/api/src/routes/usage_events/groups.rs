@@ -58,5 +58,6 @@ pub(in crate::routes) async fn admit(
             return Ok(groups);
         }
     }
-    Err(Fault::Conflict { operation: "add groups" })
+    // Nothing is wrong with the events, as a conflict would say: the same request may succeed later.
+    Err(Fault::Transient { operation: "add groups", cause: "others added groups each time".into() })
 }

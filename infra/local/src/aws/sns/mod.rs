@@ -8,6 +8,7 @@ mod form;
 mod publish;
 mod topics;
 
+use super::faults::Fault;
 use super::messaging::Messaging;
 use super::meter::Meter;
 use super::wire::Answer;
@@ -44,6 +45,8 @@ struct Context<'a> {
     messaging: &'a mut Messaging,
     form: Form,
     now_ms: i64,
+    /// What goes wrong with the request, beyond what is decided before it comes here.
+    fault: Option<Fault>,
     published_bytes: Option<usize>,
 }
 
@@ -54,8 +57,14 @@ pub(super) fn action(body: &[u8]) -> &str {
 }
 
 /// Performs one request.
-pub(super) fn perform(messaging: &mut Messaging, operation: &str, body: &[u8], now_ms: i64) -> Outcome {
-    let mut context = Context { messaging, form: Form::read(body), now_ms, published_bytes: None };
+pub(super) fn perform(
+    messaging: &mut Messaging,
+    operation: &str,
+    body: &[u8],
+    now_ms: i64,
+    fault: Option<Fault>,
+) -> Outcome {
+    let mut context = Context { messaging, form: Form::read(body), now_ms, fault, published_bytes: None };
     let answer = match context.perform(operation) {
         Ok(result) => answer(operation, &result),
         Err(refusal) => refusal.answer(),

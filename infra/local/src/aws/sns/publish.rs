@@ -1,5 +1,6 @@
 //! `Publish` and `PublishBatch`.
 
+use super::super::faults::Fault;
 use super::super::sqs::{self, BatchRefused, MESSAGE_BYTES_MAX};
 use super::Context;
 use super::form::{Refusal, element};
@@ -37,26 +38,41 @@ impl Context<'_> {
             let message = "The length of all the messages put together is more than the limit.";
             return Err(Refusal::new(400, "BatchRequestTooLong", message));
         }
-        self.published_bytes = Some(total);
         Ok(self.publish_entries(&topic, &entries))
     }
 
     fn publish_entries(&mut self, topic: &str, entries: &[(String, Publication)]) -> String {
+        let refused = self.refused(entries.len());
         let (mut successful, mut failed) = (String::new(), String::new());
-        for (id, publication) in entries {
+        for (place, (id, publication)) in entries.iter().enumerate() {
             let id = element("Id", id);
-            match check(publication) {
+            let checked = if refused.contains(&place) {
+                Err((throttled(), false))
+            } else {
+                check(publication).map_err(|refusal| (refusal, true))
+            };
+            match checked {
                 Ok(()) => {
                     topics::publish(self.messaging, topic, publication, self.now_ms);
+                    // What is not taken is not billed.
+                    *self.published_bytes.get_or_insert(0) += bytes(publication);
                     successful.push_str(&format!("<member>{id}{}</member>", element("MessageId", &publication.id)));
                 }
-                Err(refusal) => {
+                Err((refusal, sender_fault)) => {
                     let (code, message) = (element("Code", refusal.code), element("Message", &refusal.message));
-                    failed.push_str(&format!("<member>{id}{code}{message}<SenderFault>true</SenderFault></member>"));
+                    let sender_fault = element("SenderFault", if sender_fault { "true" } else { "false" });
+                    failed.push_str(&format!("<member>{id}{code}{message}{sender_fault}</member>"));
                 }
             }
         }
         format!("<Successful>{successful}</Successful><Failed>{failed}</Failed>")
+    }
+
+    /// Places of the entries that are refused on purpose, in a batch of so many.
+    fn refused(&self, count: usize) -> Vec<usize> {
+        let Some(Fault::RefuseEntries(entries)) = self.fault else { return Vec::new() };
+        let refused: Vec<usize> = (0..count).filter(|place| entries >> place & 1 == 1).collect();
+        if refused.is_empty() { vec![0] } else { refused }
     }
 
     fn publication(&mut self, prefix: &str) -> Publication {
@@ -68,6 +84,11 @@ impl Context<'_> {
             group: self.form.get(&format!("{prefix}MessageGroupId")).map(str::to_owned),
         }
     }
+}
+
+/// How SNS throttles one entry of a batch.
+fn throttled() -> Refusal {
+    Refusal::new(400, "Throttled", "Rate exceeded")
 }
 
 fn bytes(publication: &Publication) -> usize {

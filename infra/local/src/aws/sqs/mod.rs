@@ -1,8 +1,9 @@
 //! SQS: the JSON protocol over queues in memory, journalled to a file.
 //!
 //! Standard queues only. What the code of this repository relies on is the same as on AWS: at-least-once delivery,
-//! visibility timeout and its extension, receive counts, redrive, delay, batches with partial failure, stale receipts.
-//! Two things are stricter than AWS, which leaves them open: messages come in the order of sending, and a stale
+//! visibility timeout and its extension, receive counts, redrive, delay, batches with partial failure, stale receipts,
+//! fairness by message group.
+//! Two things are stricter than AWS, which leaves them open: messages of a group come in the order of sending, and a stale
 //! receipt never deletes. Access policies and encryption attributes are kept and answered, and guard nothing.
 
 mod admin;
@@ -12,6 +13,7 @@ mod message;
 mod messages;
 mod queue;
 mod queues;
+mod ready;
 mod settings;
 
 use super::faults::Fault;

@@ -6,6 +6,7 @@
 //! Time is passed in: whoever turns the clock makes messages visible, without anybody sleeping.
 
 use super::message::Message;
+use super::ready::Ready;
 use super::settings::Settings;
 use std::collections::{BTreeSet, HashMap};
 
@@ -22,8 +23,8 @@ pub(in super::super) struct Queue {
     pub(in super::super) created_ms: i64,
     pub(in super::super) modified_ms: i64,
     messages: HashMap<u64, Message>,
-    /// May be handed out, oldest first.
-    ready: BTreeSet<u64>,
+    /// May be handed out.
+    ready: Ready,
     /// By the instant from which they may be handed out.
     waiting: BTreeSet<(i64, u64)>,
     /// By the instant at which they were sent.
@@ -109,7 +110,7 @@ impl Queue {
             created_ms: now_ms,
             modified_ms: now_ms,
             messages: HashMap::new(),
-            ready: BTreeSet::new(),
+            ready: Ready::default(),
             waiting: BTreeSet::new(),
             ages: BTreeSet::new(),
             delayed: 0,
@@ -130,7 +131,11 @@ impl Queue {
         // Sorted in by the next `advance`: whether it is visible depends on the time then.
         self.waiting.insert((message.visible_ms, message.sequence));
         self.ages.insert((message.sent_ms, message.sequence));
-        self.delayed += usize::from(message.receive_count == 0);
+        if message.receive_count == 0 {
+            self.delayed += 1;
+        } else {
+            self.ready.hold(&message.group);
+        }
         self.messages.insert(message.sequence, message);
     }
 
@@ -141,8 +146,13 @@ impl Queue {
                 break;
             }
             self.waiting.pop_first();
-            self.ready.insert(sequence);
-            self.delayed -= usize::from(self.messages.get(&sequence).is_some_and(|message| message.receive_count == 0));
+            let Some(message) = self.messages.get(&sequence) else { continue };
+            self.ready.insert(sequence, &message.group);
+            if message.receive_count == 0 {
+                self.delayed -= 1;
+            } else {
+                self.ready.let_go(&message.group);
+            }
         }
         let mut expired = Vec::new();
         let sent_before_ms = now_ms.saturating_sub(self.settings.retention_ms());
@@ -160,8 +170,8 @@ impl Queue {
     pub(super) fn receive(&mut self, wanted: Reception) -> Received {
         let mut received = Received::default();
         while received.messages.len() < wanted.messages_max {
-            let next = if wanted.newest_first { self.ready.last() } else { self.ready.first() };
-            let Some(&sequence) = next else { break };
+            let next = if wanted.newest_first { self.ready.newest() } else { self.ready.next() };
+            let Some(sequence) = next else { break };
             let Some(message) = self.messages.get_mut(&sequence) else { break };
             if wanted.receives_max.is_some_and(|max| message.receive_count >= max) {
                 received.given_up.extend(self.remove(sequence));
@@ -172,7 +182,8 @@ impl Queue {
             message.received_ms = Some(wanted.now_ms);
             message.visible_ms = wanted.now_ms.saturating_add(wanted.visibility_ms);
             received.messages.push(message.clone());
-            self.ready.remove(&sequence);
+            self.ready.remove(sequence, &message.group);
+            self.ready.hold(&message.group);
             self.waiting.insert((message.visible_ms, sequence));
         }
         received
@@ -214,7 +225,8 @@ impl Queue {
                 && self.waiting.remove(&(message.visible_ms, sequence))
             {
                 message.visible_ms = now_ms;
-                self.ready.insert(sequence);
+                self.ready.insert(sequence, &message.group);
+                self.ready.let_go(&message.group);
             }
         }
     }
@@ -222,7 +234,7 @@ impl Queue {
     /// Forgets all messages.
     pub(super) fn purge(&mut self) {
         self.messages.clear();
-        self.ready.clear();
+        self.ready = Ready::default();
         self.waiting.clear();
         self.ages.clear();
         self.delayed = 0;
@@ -250,8 +262,12 @@ impl Queue {
     fn remove(&mut self, sequence: u64) -> Option<Message> {
         let message = self.messages.remove(&sequence)?;
         self.ages.remove(&(message.sent_ms, sequence));
-        if !self.ready.remove(&sequence) && self.waiting.remove(&(message.visible_ms, sequence)) {
-            self.delayed -= usize::from(message.receive_count == 0);
+        if !self.ready.remove(sequence, &message.group) && self.waiting.remove(&(message.visible_ms, sequence)) {
+            if message.receive_count == 0 {
+                self.delayed -= 1;
+            } else {
+                self.ready.let_go(&message.group);
+            }
         }
         Some(message)
     }

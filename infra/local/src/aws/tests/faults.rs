@@ -6,6 +6,7 @@ use aws_config::retry::RetryConfig;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
+use aws_sdk_sns::types::{BatchResultErrorEntry, PublishBatchRequestEntry};
 use std::num::NonZeroU64;
 use std::time::Duration;
 
@@ -153,4 +154,39 @@ async fn every_service_throttles_in_a_way_that_the_sdk_knows() {
     s3.create_bucket().bucket("b").send().await.unwrap();
     assert_eq!(aws.faults().fired().len(), 3);
     assert_eq!(aws.faults().calls(), 6);
+}
+
+#[tokio::test]
+async fn a_topic_can_refuse_some_entries_of_a_batch() {
+    // Which entries are to be refused; which of three are, of which the middle one has 70,000 bytes; chunks of 64 KiB.
+    let rows = [
+        (0b010, "1", ["0", "2"].as_slice(), 1),
+        (0b101, "02", &["1"], 2),
+        (0b111, "012", &[], 0),
+        // None of these is in the batch: the first stands in.
+        (0b1000, "0", &["1", "2"], 2),
+    ];
+    for (entries, refused, taken, chunks) in rows {
+        let aws = at_noon();
+        let (sns, sqs) = (aws_sdk_sns::Client::new(&aws.sdk_config()), aws_sdk_sqs::Client::new(&aws.sdk_config()));
+        let topic = sns.create_topic().name("t").send().await.unwrap().topic_arn.unwrap();
+        let url = queue(&sqs, "q", &[]).await;
+        let request =
+            sns.subscribe().topic_arn(&topic).protocol("sqs").endpoint("arn:aws:sqs:us-east-1:000000000000:q");
+        request.attributes("RawMessageDelivery", "true").send().await.unwrap();
+        let mut batch = sns.publish_batch().topic_arn(&topic);
+        for (id, bytes) in [("0", 1), ("1", 70_000), ("2", 1)] {
+            let entry = PublishBatchRequestEntry::builder().id(id).message(id.repeat(bytes)).build().unwrap();
+            batch = batch.publish_batch_request_entries(entry);
+        }
+        aws.faults().fail_next(Service::Sns, "PublishBatch", Fault::RefuseEntries(entries));
+        let answer = batch.clone().send().await.unwrap();
+        assert_eq!(answer.failed().iter().map(BatchResultErrorEntry::id).collect::<String>(), refused);
+        assert!(answer.failed().iter().all(|entry| entry.code() == "Throttled" && !entry.sender_fault()), "{answer:?}");
+        assert_eq!(answer.successful().iter().filter_map(|entry| entry.id()).collect::<Vec<_>>(), taken);
+        let there = receive(&sqs, &url).await;
+        assert_eq!(bodies(&there).iter().map(|body| &body[..1]).collect::<Vec<_>>(), taken);
+        assert_eq!(aws.meter().snapshot().sns_chunks, chunks, "{entries:b}");
+        assert!(batch.send().await.unwrap().failed().is_empty(), "it goes wrong once");
+    }
 }
