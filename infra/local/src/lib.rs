@@ -3,6 +3,7 @@
 //! The program, the demo and every test run the functions that are deployed, through the same `handle` and `router`.
 
 pub mod aws;
+pub mod bench;
 mod console;
 pub mod cost;
 pub mod demo;

@@ -1,10 +1,12 @@
-//! The `meterline` program: a local platform with its console page, the demo, what a workload would cost, and rebuilds.
+//! The `meterline` program: a local platform with its console page, the demo, what a workload would cost, how fast this
+//! machine is, and rebuilds.
 
 use clap::{Args, Parser, Subcommand};
 use cloud::{Clock, Metrics, Random};
 use domain::api_key::{ApiKey, KeyMode};
 use meterline::{
     aws::Storage,
+    bench::{self, Row},
     cost::{self, Logged, Plan},
     demo::{self, Demo},
     platform::{Options, Platform},
@@ -54,6 +56,8 @@ enum Command {
     },
     /// Run a workload in memory and say what it would cost on AWS, modelled from metered requests.
     Cost(Cost),
+    /// Measure how fast this machine counts, and model what a million events would cost.
+    Bench(Bench),
     /// Count a tenant's hours anew from the usage log of a running server, and compare them with what is stored.
     Rebuild(Recount),
 }
@@ -109,6 +113,19 @@ struct Cost {
 }
 
 #[derive(Args)]
+struct Bench {
+    /// Seconds that each load is kept up.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
+    seconds: u64,
+    /// Events of one request; may be given several times.
+    #[arg(long, default_values_t = [100, 1], value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    per_request: Vec<u64>,
+    /// Tenants that send.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    tenants: u32,
+}
+
+#[derive(Args)]
 struct Serve {
     /// Port of the API and the page.
     #[arg(long, default_value_t = 3000)]
@@ -121,10 +138,16 @@ struct Serve {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let logged = start_logs(matches!(arguments.command, Some(Command::Cost(_))));
+    let logged = match arguments.command {
+        // What is measured logs to nobody; what is modelled starts its own.
+        Some(Command::Bench(_)) => None,
+        Some(Command::Cost(_)) => start_logs(true),
+        Some(Command::Serve(_) | Command::Demo { .. } | Command::Rebuild(_)) | None => start_logs(false),
+    };
     let outcome = match arguments.command {
         Some(Command::Demo { log, out, json }) => demo::run(&Demo { log, out, json }).await.map_err(Into::into),
         Some(Command::Cost(options)) => measure(&options, logged).await,
+        Some(Command::Bench(options)) => run_bench(options).await,
         Some(Command::Rebuild(options)) => recount(options).await,
         Some(Command::Serve(options)) => serve(options).await,
         None => serve(arguments.serve).await,
@@ -151,6 +174,23 @@ async fn measure(options: &Cost, logged: Option<Logged>) -> Result<(), Box<dyn E
     let call_wait = Duration::from_millis(options.call_ms);
     let report = cost::measure(&Plan { workload, pollers: options.pollers, call_wait, logged }).await?;
     println!("{report}");
+    Ok(())
+}
+
+async fn run_bench(options: Bench) -> Result<(), Box<dyn Error>> {
+    let Bench { seconds, per_request, tenants } = options;
+    let plan = bench::Plan { duration: Duration::from_secs(seconds), per_request, tenants: usize::try_from(tenants)? };
+    if cfg!(debug_assertions) {
+        println!("A debug build: what is measured is far slower than what is deployed.");
+    }
+    println!("{}", Row::header());
+    bench::load(&plan, |row| println!("{row}")).await?;
+    bench::spend(start_logs(true).as_ref(), |row| println!("{row}")).await?;
+    println!(
+        "\nRates and delays are measured on this machine, in one process, without sockets, over the embedded AWS."
+    );
+    println!("Dollars, units and requests are modelled from metered requests at list prices, without free tiers;");
+    println!("Lambda's time in them is this machine's.");
     Ok(())
 }
 
