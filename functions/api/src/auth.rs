@@ -73,9 +73,7 @@ async fn caller(api: &Api, digest: KeyDigest) -> Result<Option<Caller>, Problem>
     if platform.is_some_and(|platform| bool::from(platform.0.ct_eq(&digest.0))) {
         return Ok(Some(Caller::Platform));
     }
-    let stored = api.world().api_key(digest).await?;
-    let now = api.world().now();
-    Ok(stored.filter(|stored| stored.is_live(now)).map(|stored| Caller::Tenant(stored.tenant_id)))
+    Ok(api.live_key(digest).await?.map(|key| Caller::Tenant(key.tenant_id)))
 }
 
 /// Asks for any key that works.

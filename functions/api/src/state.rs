@@ -1,28 +1,55 @@
 //! What every route shares: the world, and what this process remembers of it.
 //!
-//! Only facts that never change are remembered: a tenant's id, slug and time zone, and the meters. A meter that another
-//! process has just created is seen at the latest after [`METERS_KEPT`], and at once by an event that no known meter
-//! picks. Keys are never remembered, so that a revoked one stops at once. The watermark is, as what it has proven stays
-//! true: it may only be behind, and it is raised at most once in [`WATERMARK_KEPT`].
+//! Facts that never change are remembered: a tenant's id, slug and time zone, how its usage log is laid out up to now,
+//! and the meters. A tenant is read again after [`TENANTS_KEPT`], which is sooner than a change of its layout can hold, so
+//! that nobody places an event by an old one. A meter that another process has just created is seen at the latest
+//! after [`METERS_KEPT`], and at once by an event that no known meter picks. A key that works is remembered for
+//! [`KEYS_KEPT`], which is how long one that was revoked through another process may go on working; one that does not work
+//! never is. The watermark is remembered, as what it has proven stays true: it may only be behind, and it is raised at most
+//! once in [`WATERMARK_KEPT`].
 
-use cloud::{Fault, TenantStore, World, store::GroupDigest};
+use cloud::{
+    Fault, TenantStore, World,
+    store::{GroupDigest, StoredApiKey},
+};
 use domain::{
     Timestamp,
+    api_key::KeyDigest,
     id::TenantId,
+    tenant::Tenant,
     text::Slug,
-    usage::{Meter, watermark::Watermark},
+    usage::{
+        Meter,
+        event::EVENT_AHEAD_MINUTES_MAX,
+        layout::{LAYOUT_LEAD, Layouts},
+        watermark::Watermark,
+    },
 };
 use jiff::{SignedDuration, tz::TimeZone};
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
-use usage_log::Layouts;
 
 /// Names of tenants that are remembered at once; beyond that all are forgotten.
 const TENANT_NAMES_MAX: usize = 20_000;
 /// Months of tenants whose groups are remembered at once; beyond that all are forgotten.
 const GROUP_MONTHS_MAX: usize = 2_000;
+/// Keys that are remembered at once; beyond that all are forgotten.
+const KEYS_MAX: usize = 20_000;
+/// How long a key is remembered: a request a second is already asked for at a tenth of the price.
+const KEYS_KEPT: SignedDuration = SignedDuration::from_secs(10);
+/// How long a tenant is remembered.
+const TENANTS_KEPT: SignedDuration = SignedDuration::from_mins(5);
+/// How long a request may go on placing events by the tenant that it found: many times what a function may run, and
+/// with it whatever clocks differ by.
+const REQUEST_MINUTES_MAX: i64 = 55;
+// An event is placed by what was known TENANTS_KEPT and a request ago, and its own time may be ahead. All of it ends
+// before the first hour for which a change holds.
+const _: () = assert!(
+    TENANTS_KEPT.as_secs() + 60 * (REQUEST_MINUTES_MAX + EVENT_AHEAD_MINUTES_MAX) <= LAYOUT_LEAD.as_secs(),
+    "a tenant must be forgotten before a change of its layout may hold"
+);
 /// How long the meters are remembered.
 const METERS_KEPT: SignedDuration = SignedDuration::from_secs(10);
 /// How long the queues are not asked again how much is not counted yet.
@@ -34,7 +61,8 @@ pub(crate) struct Api(Arc<Parts>);
 
 struct Parts {
     world: World,
-    tenants: Mutex<HashMap<String, Arc<KnownTenant>>>,
+    keys: Mutex<HashMap<KeyDigest, RememberedKey>>,
+    tenants: Mutex<HashMap<String, RememberedTenant>>,
     meters: Mutex<Option<Arc<MeterIndex>>>,
     groups: Mutex<HashMap<(TenantId, Timestamp), HashSet<GroupDigest>>>,
     watermark: Mutex<Option<KnownWatermark>>,
@@ -47,7 +75,22 @@ struct KnownWatermark {
     read_at: Timestamp,
 }
 
-/// What never changes about a tenant.
+/// A key as this process has seen it.
+#[derive(Clone)]
+struct RememberedKey {
+    key: StoredApiKey,
+    read_at: Timestamp,
+}
+
+/// A tenant as this process has seen it.
+#[derive(Clone)]
+struct RememberedTenant {
+    tenant: Arc<KnownTenant>,
+    /// An instant before it was read.
+    read_at: Timestamp,
+}
+
+/// What never changes about a tenant: of its layouts, those of the hours of which there can be events.
 #[derive(Debug, PartialEq)]
 pub(crate) struct KnownTenant {
     pub(crate) id: TenantId,
@@ -55,6 +98,13 @@ pub(crate) struct KnownTenant {
     pub(crate) time_zone: TimeZone,
     /// How its lanes are laid out.
     pub(crate) layouts: Layouts,
+}
+
+impl RememberedTenant {
+    /// Whether it is recent enough at `now`.
+    fn is_of(&self, now: Timestamp) -> bool {
+        now.duration_since(self.read_at).abs() < TENANTS_KEPT
+    }
 }
 
 impl KnownTenant {
@@ -98,6 +148,7 @@ impl Api {
     pub(crate) fn new(world: World) -> Self {
         Self(Arc::new(Parts {
             world,
+            keys: Mutex::default(),
             tenants: Mutex::default(),
             meters: Mutex::default(),
             groups: Mutex::default(),
@@ -114,31 +165,70 @@ impl Api {
         self.world().store(tenant.id)
     }
 
+    /// The key with this digest, if it works.
+    pub(crate) async fn live_key(&self, digest: KeyDigest) -> Result<Option<StoredApiKey>, Fault> {
+        let now = self.world().now();
+        let remembered = lock(&self.0.keys).get(&digest).cloned();
+        let fresh = remembered.filter(|remembered| now.duration_since(remembered.read_at).abs() < KEYS_KEPT);
+        let key = match fresh {
+            Some(remembered) => Some(remembered.key),
+            None => self.world().api_key(digest).await?.inspect(|key| self.remember_key(digest, key, now)),
+        };
+        Ok(key.filter(|key| key.is_live(now)))
+    }
+
+    fn remember_key(&self, digest: KeyDigest, key: &StoredApiKey, read_at: Timestamp) {
+        let mut keys = lock(&self.0.keys);
+        if keys.len() >= KEYS_MAX {
+            keys.clear();
+        }
+        if key.is_live(read_at) {
+            keys.insert(digest, RememberedKey { key: key.clone(), read_at });
+        } else {
+            keys.remove(&digest);
+        }
+    }
+
+    /// Forgets the keys, because one was revoked.
+    pub(crate) fn forget_keys(&self) {
+        lock(&self.0.keys).clear();
+    }
+
     /// The tenant whose id or slug is `name`.
     pub(crate) async fn tenant(&self, name: &str) -> Result<Option<Arc<KnownTenant>>, Fault> {
-        if let Some(known) = self.known_tenant(name) {
-            return Ok(Some(known));
-        }
-        let id = match (name.parse::<TenantId>(), Slug::parse(name)) {
-            (Ok(id), _) => Some(id),
-            (Err(_), Ok(slug)) => self.world().tenant_by_slug(&slug).await?,
-            (Err(_), Err(_)) => None,
+        let now = self.world().now();
+        let remembered = lock(&self.0.tenants).get(name).cloned();
+        let id = match remembered {
+            Some(remembered) if remembered.is_of(now) => return Ok(Some(remembered.tenant)),
+            // What it is called never becomes another's name.
+            Some(remembered) => Some(remembered.tenant.id),
+            None => self.tenant_id(name).await?,
         };
         let Some(id) = id else { return Ok(None) };
         let Some(tenant) = self.world().store(id).tenant().await? else { return Ok(None) };
-        let known =
-            Arc::new(KnownTenant { id, slug: tenant.slug, time_zone: tenant.time_zone, layouts: Layouts::default() });
+        let Tenant { slug, time_zone, usage_log: layouts, .. } = tenant;
+        let tenant = Arc::new(KnownTenant { id, slug, time_zone, layouts });
         let mut tenants = lock(&self.0.tenants);
         if tenants.len() >= TENANT_NAMES_MAX {
             tenants.clear();
         }
-        tenants.insert(name.to_owned(), Arc::clone(&known));
-        Ok(Some(known))
+        tenants.insert(name.to_owned(), RememberedTenant { tenant: Arc::clone(&tenant), read_at: now });
+        Ok(Some(tenant))
+    }
+
+    async fn tenant_id(&self, name: &str) -> Result<Option<TenantId>, Fault> {
+        match (name.parse::<TenantId>(), Slug::parse(name)) {
+            (Ok(id), _) => Ok(Some(id)),
+            (Err(_), Ok(slug)) => self.world().tenant_by_slug(&slug).await,
+            (Err(_), Err(_)) => Ok(None),
+        }
     }
 
     /// The tenant whose id or slug is `name`, if this process remembers it.
     pub(crate) fn known_tenant(&self, name: &str) -> Option<Arc<KnownTenant>> {
-        lock(&self.0.tenants).get(name).cloned()
+        let now = self.world().now();
+        let remembered = lock(&self.0.tenants).get(name).filter(|remembered| remembered.is_of(now)).cloned();
+        remembered.map(|remembered| remembered.tenant)
     }
 
     /// Whether a tenant's month is known to have a group.

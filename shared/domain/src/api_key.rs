@@ -70,7 +70,7 @@ impl fmt::Debug for ApiKey {
 }
 
 /// SHA-256 of a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct KeyDigest(pub [u8; 32]);
 
 /// A text that is not 64 hex digits.

@@ -4,9 +4,13 @@ use crate::{
     harness::{Api, Extra, PLATFORM_KEY},
     routes::{Audience, Row, documented, furnished},
 };
-use axum::http::Method;
+use axum::{
+    body::Body,
+    http::{Method, Request},
+};
 use serde_json::json;
 use std::collections::BTreeSet;
+use tower::ServiceExt;
 
 #[tokio::test]
 async fn every_route_has_a_row() {
@@ -124,4 +128,22 @@ async fn a_revoked_key_stops_at_once_and_its_neighbour_does_not() {
     assert_eq!((revoke().await, revoke().await), (204, 204));
     assert_eq!(api.get("/v1/api-keys", &key).await.outcome(), (401, "unauthenticated"));
     assert_eq!(api.get("/v1/api-keys", &api.acme.key).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_revoked_key_stops_within_ten_seconds_in_the_other_processes() {
+    let api = Api::open().await;
+    let made = api.post("/v1/api-keys", &api.acme.key, &json!({"name": "short"})).await.good();
+    let (id, key) = (made.text("id"), made.text("key"));
+    let elsewhere = api.platform.router();
+    let status = async || {
+        let request = Request::get("/v1/api-keys").header("authorization", format!("Bearer {key}"));
+        elsewhere.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap().status().as_u16()
+    };
+    assert_eq!(status().await, 200);
+    api.call(Method::DELETE, &format!("/v1/api-keys/{id}"), Some(&api.acme.key), Extra::default()).await;
+    for (time, expect) in [("00:30:00", 200), ("00:30:09.999", 200), ("00:30:10", 401), ("00:30:00", 401)] {
+        api.platform.world().clock().turn_to(format!("2026-06-01T{time}Z").parse().unwrap());
+        assert_eq!(status().await, expect, "{time}");
+    }
 }

@@ -177,14 +177,14 @@ pub(crate) async fn list(
 
 /// Revoke an API key
 ///
-/// It stops working at once and for good. Revoking it again changes nothing.
+/// It stops working within eleven seconds and for good. Revoking it again changes nothing.
 #[utoipa::path(
     delete, path = "/v1/api-keys/{id}", operation_id = "revokeApiKey", tag = "API keys", security(("tenantKey" = []), ("platformKey" = [])),
     params(
         ("id" = String, Path, description = "Which key."),
         ("tenant" = Option<String>, Query, description = "Id or slug; the platform must send it."),
     ),
-    responses((status = 204, description = "It does not work any more."), ReadRefusals)
+    responses((status = 204, description = "It is revoked."), ReadRefusals)
 )]
 pub(crate) async fn revoke(
     State(api): State<Api>,
@@ -194,8 +194,7 @@ pub(crate) async fn revoke(
     let id: ApiKeyId = routes::id(&id)?;
     let now = api.world().now();
     let store = api.store(&tenant);
-    match until_not_raced(|| store.revoke_api_key(id, now)).await? {
-        true => Ok(StatusCode::NO_CONTENT),
-        false => Err(Problem::not_found()),
-    }
+    let revoked = until_not_raced(|| store.revoke_api_key(id, now)).await?;
+    api.forget_keys();
+    if revoked { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found()) }
 }
