@@ -22,8 +22,8 @@ const LAMBDA_LINES: [&str; 2] = [
 const LAMBDA_LINES_OFF: &str = "SystemLogLevel: WARN";
 /// A line of the HTTP door, in the form that the template gives it.
 const DOOR_LINE: &str = r#"{"requestId":"JKJaXmPLvHcESHA=","time":"1780272000000","ip":"203.0.113.178","method":"POST","path":"/v1/usage/events","status":"202","bytes":"120","latencyMs":"21","error":"-"}"#;
-/// What the template says where the HTTP door writes lines.
-const DOOR_LINES_ON: &str = "AccessLogSettings:";
+/// What the template says where the HTTP door writes lines unless told otherwise.
+const DOOR_LINES_ON: &str = "HttpAccessLog: {Type: String, Default: 'true'";
 
 /// Bytes by function; `None` is what no function wrote.
 pub(super) type Bytes = BTreeMap<Option<Function>, u64>;
@@ -131,6 +131,13 @@ mod tests {
         assert_eq!(logged.take(), Bytes::new());
         let lines = [r#"{"function":"api"}"#.to_owned(), r#"{"function":"usage"}"#.to_owned()];
         assert_eq!(of_metrics(&lines), Bytes::from([(Some(Function::Api), 45), (Some(Function::Usage), 47)]));
+    }
+
+    #[test]
+    fn the_template_speaks_of_both_kinds_of_lines() {
+        let door_lines_off = DOOR_LINES_ON.replace("'true'", "'false'");
+        assert!(TEMPLATE.contains(DOOR_LINES_ON) != TEMPLATE.contains(&door_lines_off));
+        assert!(TEMPLATE.contains("SystemLogLevel: "));
     }
 
     #[test]
