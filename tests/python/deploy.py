@@ -16,10 +16,11 @@ import tempfile
 import zipfile
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import WaiterError
 
 FUNCTIONS = ("api", "usage", "billing", "invoice", "webhook")
-CREATE_SECONDS_MAX = 120
+CREATE_SECONDS_MAX = 600
 
 # What the template is given before it is created: (pattern, replacement, how often it has to match at least).
 ADAPTATIONS = (
@@ -60,7 +61,9 @@ def parse() -> argparse.Namespace:
 
 def clients(endpoint: str, region: str):
     keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-    return lambda service: boto3.client(service, endpoint_url=endpoint, region_name=region, **keys)
+    # A busy machine may take long over one call. Making it again would find half of its own work there.
+    patient = Config(read_timeout=CREATE_SECONDS_MAX, retries={"total_max_attempts": 1})
+    return lambda service: boto3.client(service, endpoint_url=endpoint, region_name=region, config=patient, **keys)
 
 
 def package(binary: pathlib.Path) -> bytes:
@@ -100,7 +103,8 @@ def create(cloudformation, arguments: argparse.Namespace, template: str) -> None
         events = cloudformation.describe_stack_events(StackName=arguments.stack)["StackEvents"]
         failed = [event for event in reversed(events) if event["ResourceStatus"].endswith("FAILED")]
         lines = (f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', '')}" for event in failed)
-        sys.exit("the stack was not created\n" + "\n".join(lines))
+        status = cloudformation.describe_stacks(StackName=arguments.stack)["Stacks"][0]["StackStatus"]
+        sys.exit(f"the stack was not created: {status}\n" + "\n".join(lines))
 
 
 def describe(cloudformation, stack: str) -> dict:

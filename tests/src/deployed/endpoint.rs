@@ -17,7 +17,8 @@ use std::{
 pub(super) const ENDPOINT: &str = "http://127.0.0.1:4566";
 pub(super) const REGION: &str = "eu-central-1";
 const LISTENER: &str = "127.0.0.1:4566";
-const START_TIMEOUT: Duration = Duration::from_secs(60);
+/// A first start compiles its modules, on a machine that may be busy with other tests.
+const START_TIMEOUT: Duration = Duration::from_secs(300);
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(100);
 
