@@ -26,8 +26,14 @@ mod resources;
 mod routes;
 #[path = "api/usage_corrections.rs"]
 mod usage_corrections;
+#[path = "api/usage_costs.rs"]
+mod usage_costs;
 #[path = "api/usage_events.rs"]
 mod usage_events;
+#[path = "api/usage_layout.rs"]
+mod usage_layout;
+#[path = "api/usage_pressure.rs"]
+mod usage_pressure;
 #[path = "api/usage_query.rs"]
 mod usage_query;
 #[path = "api/usage_story.rs"]

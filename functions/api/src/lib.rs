@@ -21,8 +21,8 @@ use crate::{
     parameters::Documented,
     problem::Problem,
     routes::{
-        api_keys, docs, health, invoices, meters, plans, rebuilds, subscriptions, tenants, usage_event, usage_events,
-        usage_query, webhooks,
+        api_keys, costs, docs, health, invoices, meters, plans, rebuilds, subscriptions, tenants, usage_event,
+        usage_events, usage_query, webhooks,
     },
     state::Api,
 };
@@ -75,6 +75,7 @@ fn platform() -> OpenApiRouter<Api> {
         .routes(routes!(plans::publish))
         .routes(routes!(subscriptions::create))
         .routes(routes!(rebuilds::create))
+        .routes(routes!(costs::read))
 }
 
 /// With a tenant's key for that tenant, or with the platform's for any.

@@ -168,6 +168,7 @@ fn table(own: &Owned) -> Vec<Row> {
         post_event("/v1/usage/events/{id}/void", json!({"reason": "a test"})),
         row(Tenant, "GET", "/v1/usage", "/v1/usage?meter=calls".into(), Value::Null, 200),
         row(Platform, "POST", "/v1/admin/rebuilds", "/v1/admin/rebuilds".into(), rebuild, 200),
+        get(Platform, "/v1/admin/costs"),
         get(Tenant, "/v1/invoices"),
         get_one("/v1/invoices/{id}", &own.invoice),
         get_one("/v1/invoices/{id}/lines", &own.invoice),

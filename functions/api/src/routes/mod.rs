@@ -4,6 +4,7 @@
 //! ever grow. Rules are in `domain`, keys and conditions in `cloud`.
 
 pub(crate) mod api_keys;
+pub(crate) mod costs;
 pub(crate) mod docs;
 pub(crate) mod health;
 pub(crate) mod invoices;
