@@ -26,7 +26,8 @@ use crate::{
     },
     state::Api,
 };
-use axum::{Router, middleware, routing::get};
+use axum::{Router, body::Bytes, middleware, routing::get};
+use std::sync::OnceLock;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -34,18 +35,11 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 /// The API in `world`.
 pub fn router(world: cloud::World) -> Router {
     let api = Api::new(world);
-    let (open, open_document) = open().split_for_parts();
-    let (keyed, document) = OpenApiRouter::with_openapi(openapi::Document::openapi())
-        .merge(platform())
-        .merge(platform_or_tenant())
-        .merge(any_key())
-        .split_for_parts();
-    let documented = Documented::of(&document);
+    let Routes { open, keyed, documented, document } = Routes::all().clone();
     let keyed = keyed
         .route_layer(middleware::from_fn_with_state(api.clone(), idempotency::replay))
         .route_layer(middleware::from_fn_with_state(documented, parameters::refuse_unknown))
         .route_layer(middleware::from_fn_with_state(api.clone(), auth::authenticate));
-    let document = docs::document(&openapi::with_idempotency_key(document.merge_from(open_document)));
     Router::new()
         .merge(keyed)
         .merge(open)
@@ -58,6 +52,35 @@ pub fn router(world: cloud::World) -> Router {
         .layer(CatchPanicLayer::custom(correlation::panicked))
         .layer(middleware::from_fn_with_state(api.clone(), correlation::correlate))
         .with_state(api)
+}
+
+/// Every route, and what the document says about them.
+#[derive(Clone)]
+struct Routes {
+    open: Router<Api>,
+    keyed: Router<Api>,
+    documented: Documented,
+    document: Bytes,
+}
+
+impl Routes {
+    /// They are the same for every world, and building the document takes longer than most requests.
+    fn all() -> &'static Self {
+        static ALL: OnceLock<Routes> = OnceLock::new();
+        ALL.get_or_init(Self::build)
+    }
+
+    fn build() -> Self {
+        let (open, open_document) = open().split_for_parts();
+        let (keyed, document) = OpenApiRouter::with_openapi(openapi::Document::openapi())
+            .merge(platform())
+            .merge(platform_or_tenant())
+            .merge(any_key())
+            .split_for_parts();
+        let documented = Documented::of(&document);
+        let document = docs::document(&openapi::with_idempotency_key(document.merge_from(open_document)));
+        Self { open, keyed, documented, document }
+    }
 }
 
 /// Without a key.
