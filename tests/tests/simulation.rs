@@ -17,7 +17,7 @@ fn every_total_is_exact() {
     let failures: Vec<String> = summary.failures.iter().map(ToString::to_string).collect();
     assert!(failures.is_empty(), "{}\n{summary}", failures.join("\n\n"));
     // A sweep in which nothing happened would prove nothing.
-    assert!(summary.months > SEEDS / 10 && summary.total.crashes > SEEDS, "{summary}");
+    assert!(summary.months > SEEDS / 20 && summary.total.crashes > SEEDS, "{summary}");
     assert_eq!(summary.total.faults.len(), 8, "every kind of fault has fired: {summary}");
     assert!(summary.total.counted > 5 * SEEDS, "{summary}");
 }

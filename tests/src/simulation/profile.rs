@@ -7,7 +7,7 @@ use meterline::aws::{Chances, Tampering};
 /// How large schedules are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {
-    /// 2 to 4 tenants, 4 to 16 events or, one time in four, 20 to 80: faults meet in few events as well as in many, and
+    /// 1 to 3 tenants and 4 to 12 events or, one time in six, 2 to 4 and 20 to 80: faults meet in few events as in many, and
     /// few of them are many schedules.
     Small,
     /// 4 to 8 tenants, 400 to 1,000 events.
@@ -68,7 +68,7 @@ impl Profile {
         let chance = &mut Chance::new(seed, PURPOSE);
         let (tenants, identities) = match size {
             Size::Small if chance.one_in(LONGER_ONE_IN) => (chance.between(2, 4), chance.between(20, 80)),
-            Size::Small => (chance.between(2, 4), chance.between(4, 16)),
+            Size::Small => (chance.between(1, 3), chance.between(4, 12)),
             Size::Large => (chance.between(4, 8), chance.between(400, 1_000)),
         };
         let batch_max = chance.pick(&[3, 6, 12, 25]);
@@ -99,9 +99,9 @@ impl Profile {
 }
 
 /// How often a schedule of the small size has many events.
-const LONGER_ONE_IN: u64 = 4;
+const LONGER_ONE_IN: u64 = 6;
 /// Printing and announcing invoices takes most of a schedule's time, and counting is what is in doubt most.
-const CLOSES_ONE_IN: u64 = 6;
+const CLOSES_ONE_IN: u64 = 15;
 
 /// One of `choices` two times out of three, or else 0.
 fn sometimes(chance: &mut Chance, choices: &[u64]) -> u64 {
