@@ -109,6 +109,9 @@ struct Cost {
     /// Pollers that Lambda has for each queue; it starts with five.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=1_000))]
     pollers: u64,
+    /// Seconds for which messages gather before a poller takes them; as the template has it, unless it is said.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=60))]
+    window: Option<u64>,
     /// Milliseconds that a function is assumed to wait for each of its calls of AWS.
     #[arg(long, default_value_t = 10)]
     call_ms: u64,
@@ -177,7 +180,8 @@ async fn measure(options: &Cost, logged: Option<Logged>) -> Result<(), Box<dyn E
         seed: options.seed,
     };
     let call_wait = Duration::from_millis(options.call_ms);
-    let report = cost::measure(&Plan { workload, pollers: options.pollers, call_wait, logged }).await?;
+    let window = options.window.map(Duration::from_secs);
+    let report = cost::measure(&Plan { workload, pollers: options.pollers, window, call_wait, logged }).await?;
     println!("{report}");
     Ok(())
 }

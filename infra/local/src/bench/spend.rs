@@ -85,8 +85,7 @@ const CASES: [Case; 4] = [
 /// If the platform fails or refuses an event.
 pub async fn spend(logged: Option<&Logged>, mut each: impl FnMut(&Row)) -> Result<(), BenchError> {
     for case in &CASES {
-        let plan =
-            cost::Plan { workload: case.workload(), pollers: POLLERS, call_wait: CALL_WAIT, logged: logged.cloned() };
+        let plan = case.plan(POLLERS, logged.cloned());
         let report = cost::measure(&plan).await?;
         for row in case.rows(&report) {
             each(&row);
@@ -101,6 +100,10 @@ pub async fn spend(logged: Option<&Logged>, mut each: impl FnMut(&Row)) -> Resul
 }
 
 impl Case {
+    fn plan(&self, pollers: u64, logged: Option<Logged>) -> cost::Plan {
+        cost::Plan { workload: self.workload(), pollers, window: None, call_wait: CALL_WAIT, logged }
+    }
+
     fn workload(&self) -> Workload {
         let &Self { events, per_request, tenants, skewed, rate, .. } = self;
         let start = Timestamp::from_second(START_SECOND).unwrap_or(Timestamp::UNIX_EPOCH);
@@ -150,7 +153,7 @@ mod tests {
     #[tokio::test]
     async fn figures_stand_beside_their_targets() {
         let small = Case { events: 200, tenants: 2, ..CASES[1] };
-        let plan = cost::Plan { workload: small.workload(), pollers: 1, call_wait: CALL_WAIT, logged: None };
+        let plan = small.plan(1, None);
         let rows = small.rows(&cost::measure(&plan).await.unwrap());
         let named: Vec<_> = rows.iter().map(|row| (row.figure.as_str(), row.target.as_str())).collect();
         let expect = [

@@ -52,6 +52,8 @@ pub struct Plan {
     pub workload: Workload,
     /// Pollers that Lambda has for each queue; it starts with five.
     pub pollers: u64,
+    /// How long messages gather before a poller takes them, if not as long as the template says.
+    pub window: Option<Duration>,
     /// How long a function is assumed to wait for each of its calls.
     pub call_wait: Duration,
     /// Lines that the functions log, if somebody collects them.
@@ -133,7 +135,8 @@ async fn open(plan: &Plan, metrics: Metrics) -> Result<Platform, CostError> {
 async fn play(plan: &Plan, platform: &Platform, router: &axum::Router, keys: &[String]) -> Result<(), CostError> {
     let sources = sources(platform);
     let workers: Vec<usage::Lanes> = (0..plan.pollers.max(1)).map(|_| usage::Lanes::default()).collect();
-    let window = sources.iter().map(|source| source.maximum_batching_window).max().unwrap_or_default();
+    let window = plan.window.or_else(|| sources.iter().map(|source| source.maximum_batching_window).max());
+    let window = window.unwrap_or_default();
     let window = SignedDuration::try_from(window.max(Duration::from_millis(1))).map_err(|_| CostError::Clock)?;
     let mut window_end: Option<Timestamp> = None;
     for request in plan.workload.requests() {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 fn plan(per_request: u64, tenants: usize) -> Plan {
     let start = "2026-06-01T00:00:00Z".parse().unwrap();
     let workload = Workload { events: 200, per_request, tenants, skewed: true, rate: 100, start, seed: 1 };
-    Plan { workload, pollers: 5, call_wait: Duration::from_millis(10), logged: None }
+    Plan { workload, pollers: 5, window: None, call_wait: Duration::from_millis(10), logged: None }
 }
 
 #[tokio::test]
@@ -67,6 +67,9 @@ async fn pollers_share_what_a_window_gathers() {
         invocations.push(report.amounts.invocations - report.amounts.http_requests);
     }
     assert_eq!(invocations, [2, 10]);
+    let longer = Plan { window: Some(Duration::from_secs(2)), ..plan(1, 1) };
+    let report = measure(&longer).await.unwrap();
+    assert_eq!(report.amounts.invocations - report.amounts.http_requests, 5, "one window for both seconds");
 }
 
 #[tokio::test]

@@ -3,8 +3,8 @@
 use super::resolve::Resolver;
 use super::template::Resource;
 use super::{EventSource, Function, Schedule, Stack, StackError};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -132,7 +132,8 @@ struct Event {
 struct EventProperties {
     queue: Option<String>,
     batch_size: Option<u32>,
-    maximum_batching_window_in_seconds: Option<u64>,
+    #[serde(deserialize_with = "whole_number")]
+    maximum_batching_window_in_seconds: u64,
     function_response_types: Vec<String>,
     scaling_config: ScalingConfig,
     schedule: Option<String>,
@@ -143,6 +144,13 @@ struct EventProperties {
 #[serde(rename_all = "PascalCase", default)]
 struct ScalingConfig {
     maximum_concurrency: Option<u32>,
+}
+
+/// A whole number, also as the text that a parameter is.
+fn whole_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    let number = value.as_u64().or_else(|| value.as_str()?.parse().ok());
+    number.ok_or_else(|| D::Error::custom(format!("{value} is no whole number")))
 }
 
 impl Plan {
@@ -224,9 +232,7 @@ impl Plan {
                     function: function.to_owned(),
                     queue_url: queue_url(&queue, resolver)?,
                     batch_size: properties.batch_size.unwrap_or(BATCH_SIZE_DEFAULT),
-                    maximum_batching_window: Duration::from_secs(
-                        properties.maximum_batching_window_in_seconds.unwrap_or_default(),
-                    ),
+                    maximum_batching_window: Duration::from_secs(properties.maximum_batching_window_in_seconds),
                     reports_batch_item_failures: reports,
                     maximum_concurrency: properties.scaling_config.maximum_concurrency,
                 });
