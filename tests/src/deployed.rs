@@ -8,7 +8,7 @@
 mod endpoint;
 
 use crate::python::{root, run, script, target};
-use endpoint::{ENDPOINT, Endpoint, REGION};
+use endpoint::{Endpoint, REGION};
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 use std::{
@@ -58,7 +58,7 @@ impl Deployed {
         let platform_key = "ml_live_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8".to_owned();
         let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
         let created = run(script("deploy.py")
-            .args(["--endpoint", ENDPOINT, "--region", REGION, "--stack", &name])
+            .args(["--endpoint", endpoint.url(), "--region", REGION, "--stack", &name])
             .arg("--template")
             .arg(root().join("template.yaml"))
             .arg("--binaries")
@@ -70,7 +70,7 @@ impl Deployed {
             .args(["TickSchedule=rate(1 day)", "InvoiceGraceMinutes=0", "WebhookAllowPrivateAddresses=true"]));
         let stack: Value = serde_json::from_str(&created).expect("the script prints JSON");
         let api = stack["api"].as_str().expect("the script names the API");
-        let base_url = format!("{ENDPOINT}/_aws/execute-api/{api}/$default");
+        let base_url = format!("{}/_aws/execute-api/{api}/$default", endpoint.url());
         let client = Client::builder().timeout(ANSWER_TIMEOUT).build().expect("a client without special wishes");
         Self { base_url, platform_key, name, stack, client, endpoint }
     }
@@ -78,7 +78,7 @@ impl Deployed {
     /// Calls a function directly, as EventBridge does with its schedule, and returns what it answered.
     pub async fn invoke(&self, function: &str, payload: &Value) -> Value {
         let physical = self.physical("functions", function);
-        let url = format!("{ENDPOINT}/2015-03-31/functions/{physical}/invocations");
+        let url = format!("{}/2015-03-31/functions/{physical}/invocations", self.endpoint.url());
         let request = signed(self.client.post(url), "lambda").body(payload.to_string());
         let response = request.send().await.expect("the endpoint answers");
         let failed = response.headers().contains_key("x-amz-function-error");
@@ -159,7 +159,7 @@ impl Deployed {
 
     /// One request of AWS's JSON protocols.
     async fn call(&self, service: &str, target: &str, body: &Value) -> Value {
-        let request = signed(self.client.post(ENDPOINT), service).header("x-amz-target", target);
+        let request = signed(self.client.post(self.endpoint.url()), service).header("x-amz-target", target);
         let request = request.header("content-type", "application/x-amz-json-1.1").body(body.to_string());
         let response = request.send().await.expect("the endpoint answers");
         let status = response.status();
@@ -173,7 +173,7 @@ impl Drop for Deployed {
     fn drop(&mut self) {
         // An endpoint of our own ends with everything in it. A foreign one is left as it was found.
         if !self.endpoint.is_ours() {
-            let arguments = ["--endpoint", ENDPOINT, "--region", REGION, "--stack", &self.name, "--delete"];
+            let arguments = ["--endpoint", self.endpoint.url(), "--region", REGION, "--stack", &self.name, "--delete"];
             script("deploy.py").args(arguments).status().ok();
         }
     }
