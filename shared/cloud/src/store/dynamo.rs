@@ -6,7 +6,10 @@ use super::{
 };
 use crate::{Fault, World};
 use aws_sdk_dynamodb::{
-    operation::{put_item::PutItemError, transact_write_items::TransactWriteItemsError},
+    operation::{
+        put_item::{PutItemError, builders::PutItemFluentBuilder},
+        transact_write_items::TransactWriteItemsError,
+    },
     types::{AttributeValue, KeysAndAttributes, Put, TransactWriteItem},
 };
 use std::collections::HashMap;
@@ -56,13 +59,7 @@ impl World {
     /// Stores `item`, if there is none under its key yet; answers whether it did.
     pub(crate) async fn put_if_absent(&self, table: &str, item: Item) -> Result<bool, Fault> {
         let request = self.dynamo().put_item().table_name(table).set_item(Some(item));
-        match request.condition_expression("attribute_not_exists(pk)").send().await {
-            Ok(_) => Ok(true),
-            Err(error) if error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) => {
-                Ok(false)
-            }
-            Err(error) => Err(Fault::of_call("dynamodb:PutItem", error)),
-        }
+        put_on_condition(request.condition_expression("attribute_not_exists(pk)")).await
     }
 
     /// Stores `item`, whatever was there.
@@ -82,13 +79,7 @@ impl World {
                 .expression_attribute_names("#version", "version")
                 .expression_attribute_values(":before", AttributeValue::N(before.to_string()))
         };
-        match request.send().await {
-            Ok(_) => Ok(true),
-            Err(error) if error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) => {
-                Ok(false)
-            }
-            Err(error) => Err(Fault::of_call("dynamodb:PutItem", error)),
-        }
+        put_on_condition(request).await
     }
 
     /// One page of a partition in the order of sort keys; the newest first if `backward`.
@@ -201,6 +192,17 @@ impl World {
             return Err(Fault::of_call(OPERATION, error));
         }
         Ok(Transacted::Refused(refused))
+    }
+}
+
+/// Sends a put that has a condition; answers whether that held.
+pub(super) async fn put_on_condition(request: PutItemFluentBuilder) -> Result<bool, Fault> {
+    match request.send().await {
+        Ok(_) => Ok(true),
+        Err(error) if error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) => {
+            Ok(false)
+        }
+        Err(error) => Err(Fault::of_call("dynamodb:PutItem", error)),
     }
 }
 

@@ -4,11 +4,12 @@
 //! the work is done again with the same derived ids, so that it finds what it has made.
 
 use super::{
+    dynamo,
     item::{self, Stored},
     key::Key,
 };
 use crate::{Fault, World};
-use aws_sdk_dynamodb::{operation::put_item::PutItemError, types::AttributeValue};
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::Timestamp;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
@@ -69,25 +70,17 @@ impl World {
         // TTL deletes hours late, so an expired record is overwritten here.
         let condition = "attribute_not_exists(pk) OR expiresAt < :now \
              OR (#request = :request AND attribute_type(answer, :null) AND claimed_at < :lapsed)";
-        let sent = self
-            .dynamo()
-            .put_item()
-            .table_name(table)
-            .set_item(Some(claim))
+        let put = self.dynamo().put_item().table_name(table).set_item(Some(claim));
+        let put = put
             .condition_expression(condition)
             // A reserved word of DynamoDB's.
             .expression_attribute_names("#request", "request")
             .expression_attribute_values(":now", AttributeValue::N(now.as_second().to_string()))
             .expression_attribute_values(":request", AttributeValue::S(request.to_owned()))
             .expression_attribute_values(":null", AttributeValue::S("NULL".to_owned()))
-            .expression_attribute_values(":lapsed", AttributeValue::S(lapsed.to_string()))
-            .send()
-            .await;
-        match sent {
-            Ok(_) => return Ok(Claim::Claimed),
-            Err(error) if error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) => {
-            }
-            Err(error) => return Err(Fault::of_call("dynamodb:PutItem", error)),
+            .expression_attribute_values(":lapsed", AttributeValue::S(lapsed.to_string()));
+        if dynamo::put_on_condition(put).await? {
+            return Ok(Claim::Claimed);
         }
         let Some(item) = self.get_item(table, &key).await? else { return Ok(Claim::InProgress) };
         let found: IdempotencyV1 = item::read(item)?;

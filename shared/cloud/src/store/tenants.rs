@@ -10,7 +10,7 @@ use super::{
     key::Key,
 };
 use crate::{Fault, World};
-use aws_sdk_dynamodb::{operation::put_item::PutItemError, types::AttributeValue};
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     TimeZone, Timestamp,
     id::TenantId,
@@ -108,13 +108,7 @@ impl TenantStore<'_> {
                 .condition_expression("revision = :revision")
                 .expression_attribute_values(":revision", AttributeValue::N(revision.to_string())),
         };
-        match request.send().await {
-            Ok(_) => Ok(true),
-            Err(error) if error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) => {
-                Ok(false)
-            }
-            Err(error) => Err(Fault::of_call("dynamodb:PutItem", error)),
-        }
+        dynamo::put_on_condition(request).await
     }
 }
 
