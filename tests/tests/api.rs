@@ -18,6 +18,8 @@ mod idempotency;
 mod lists;
 #[path = "api/logs.rs"]
 mod logs;
+#[path = "api/prices.rs"]
+mod prices;
 #[path = "api/refusals.rs"]
 mod refusals;
 #[path = "api/resources.rs"]

@@ -21,7 +21,7 @@ use crate::{
     parameters::Documented,
     problem::Problem,
     routes::{
-        api_keys, costs, docs, health, invoices, meters, plans, rebuilds, subscriptions, tenants, usage_event,
+        api_keys, costs, docs, health, invoices, meters, plans, prices, rebuilds, subscriptions, tenants, usage_event,
         usage_events, usage_query, webhooks,
     },
     state::Api,
@@ -131,4 +131,5 @@ fn any_key() -> OpenApiRouter<Api> {
         .routes(routes!(meters::get))
         .routes(routes!(plans::list))
         .routes(routes!(plans::get))
+        .routes(routes!(prices::estimate))
 }

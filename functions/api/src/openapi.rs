@@ -59,6 +59,8 @@ impl Modify for Security {
 pub(crate) struct ReadRefusals;
 /// Refusals of a route that writes.
 pub(crate) struct WriteRefusals;
+/// Refusals of a route that computes from its body alone.
+pub(crate) struct ComputeRefusals;
 /// Refusals of the route that takes usage events.
 pub(crate) struct EventRefusals;
 
@@ -91,6 +93,12 @@ impl IntoResponses for WriteRefusals {
             INVALID,
             UNAVAILABLE,
         ])
+    }
+}
+
+impl IntoResponses for ComputeRefusals {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        refusals(&[BAD_REQUEST, UNAUTHENTICATED, CONFLICT, TOO_LARGE, MEDIA_TYPE, INVALID, UNAVAILABLE])
     }
 }
 

@@ -2,29 +2,31 @@
 
 use cloud::{Fault, World};
 use domain::{
-    Decimal,
     calendar::Period,
-    catalog::{PlanVersion, Price},
+    catalog::{Charge, Price, UsageCharge},
     invoice::{Draft, Line, Statement},
     money::Money,
+    rating::{DayShare, Feed, Usage},
     subscription::{self, Subscription},
-    usage::window,
 };
+use std::fmt::Display;
 
 /// The draft of the invoice of period `n`.
 pub(crate) async fn draft(world: &World, subscription: &Subscription, n: u32) -> Result<Draft, Fault> {
-    let impossible = |error: &dyn std::fmt::Display| Fault::permanent("compute invoice", error.to_string());
     let plan = world.plan_version(subscription.plan).await?;
-    let plan = plan.ok_or_else(|| impossible(&"the plan version does not exist"))?;
-    let billing_period = subscription.calendar().period(n).map_err(|error| impossible(&error))?;
-    let last_day = billing_period.end_day.yesterday().map_err(|error| impossible(&error))?;
+    let plan = plan.ok_or_else(|| impossible("the plan version does not exist"))?;
+    let billing_period = subscription.calendar().period(n).map_err(impossible)?;
+    let last_day = billing_period.end_day.yesterday().map_err(impossible)?;
+    let days = DayShare::new(billing_period.active_days, billing_period.full_days);
+    let days = days.ok_or_else(|| impossible("the period has more days than its interval"))?;
+    let currency = plan.base_fee.currency;
     let mut lines = Vec::with_capacity(plan.prices.len() + 1);
     if plan.base_fee.amount_minor > 0 {
-        lines.push(Line::base_fee(&plan.name, plan.base_fee, &billing_period).map_err(|error| impossible(&error))?);
+        lines.push(Line::base_fee(&plan.name, plan.base_fee, &billing_period).map_err(impossible)?);
     }
     for price in &plan.prices {
-        let quantity = used(world, subscription, price, billing_period.period).await?;
-        lines.push(usage_line(&plan, price, quantity).map_err(|error| impossible(&error))?);
+        let usage = usage(world, subscription, price, billing_period.period).await?;
+        lines.extend(Line::of_price(price, &usage, days, currency).map_err(impossible)?);
     }
     let statement = Statement {
         id: subscription::invoice_id(subscription.id, n),
@@ -34,20 +36,35 @@ pub(crate) async fn draft(world: &World, subscription: &Subscription, n: u32) ->
         period: billing_period.period,
         days: (billing_period.first_day, last_day),
         lines,
-        total: Money::zero(plan.base_fee.currency),
+        total: Money::zero(currency),
     };
-    Draft::new(statement).map_err(|error| impossible(&error))
+    Draft::new(statement).map_err(impossible)
 }
 
-fn usage_line(plan: &PlanVersion, price: &Price, quantity: Decimal) -> Result<Line, domain::rating::AmountOutOfRange> {
-    Line::usage(price, quantity, plan.base_fee.currency)
+/// What `price` is rated for.
+async fn usage(world: &World, subscription: &Subscription, price: &Price, period: Period) -> Result<Usage, Fault> {
+    match price.charge() {
+        Charge::Flat { .. } => Ok(Usage::Nothing),
+        // No subscription has seats; publishing refuses a plan that charges for them.
+        Charge::Seats { .. } => Ok(Usage::Seats(Vec::new())),
+        Charge::Usage(charge) => counted(world, subscription, charge, period).await,
+    }
 }
 
-async fn used(world: &World, subscription: &Subscription, price: &Price, period: Period) -> Result<Decimal, Fault> {
-    let missing = || Fault::permanent("compute invoice", format!("the meter {} does not exist", price.meter));
-    let meter = world.meter(&price.meter).await?.ok_or_else(missing)?;
+/// What the charge's meter has counted in the period, as the charge needs it.
+async fn counted(
+    world: &World,
+    subscription: &Subscription,
+    charge: &UsageCharge,
+    period: Period,
+) -> Result<Usage, Fault> {
+    let meter = world.meter(charge.meter()).await?;
+    let meter = meter.ok_or_else(|| impossible(format!("the meter {} does not exist", charge.meter())))?;
+    let feed = Feed::of(charge, &meter).map_err(impossible)?;
     let counters = world.store(subscription.tenant_id).counters(&meter, period).await?;
-    let total = window::total(counters, period).map_err(|error| Fault::permanent("compute invoice", error))?;
-    // Changes may come to less than nothing; nobody is billed less than nothing for using.
-    Ok(total.max(Decimal::ZERO))
+    feed.usage(&meter, counters, period).map_err(impossible)
+}
+
+fn impossible(error: impl Display) -> Fault {
+    Fault::permanent("compute invoice", error.to_string())
 }

@@ -1,12 +1,13 @@
-//! From an invoice to what its PDF says: figures grouped, dates written out, tiers explained.
+//! From an invoice to what its PDF says: figures grouped, dates written out; the lines are set in [`lines`].
 
-use crate::pdf::{Colour, Document, Fact, Headings, Headline, Line, Metadata, Party, Tier, Total};
+mod lines;
+
+use crate::pdf::{Colour, Document, Fact, Headings, Headline, Metadata, Party, Total};
 use cloud::Seller;
 use domain::{
     Date, Decimal, Timestamp,
-    invoice::{self, Invoice, LineDetail, Open},
+    invoice::{self, Invoice, Open},
     money::Money,
-    rating::TierCharge,
     tenant::Tenant,
 };
 
@@ -45,7 +46,7 @@ pub(crate) fn document(invoice: &Invoice, tenant: &Tenant, seller: &Seller) -> O
             unit_price: "Unit price".to_owned(),
             amount: "Amount".to_owned(),
         },
-        lines: open.statement.lines.iter().map(line).collect(),
+        lines: open.statement.lines.iter().map(lines::line).collect(),
         totals: vec![
             Total { label: "Subtotal".to_owned(), amount: total.clone(), strong: false },
             Total { label: "Amount due".to_owned(), amount: total, strong: true },
@@ -93,46 +94,6 @@ fn party(label: &str, name: &str, address: &[String], more: &[&str]) -> Party {
         label: label.to_owned(),
         name: name.to_owned(),
         lines: lines.filter(|line| !line.is_empty()).map(str::to_owned).collect(),
-    }
-}
-
-fn line(line: &invoice::Line) -> Line {
-    let mut printed = Line { description: line.description.clone(), amount: money(line.amount), ..Line::default() };
-    match &line.detail {
-        LineDetail::BaseFee { active_days, full_days } => {
-            printed.quantity = "1".to_owned();
-            printed.unit_price = money(line.amount);
-            let prorated = || format!("Base fee, {active_days} of {full_days} days");
-            printed.detail = Some(if active_days == full_days { "Base fee".to_owned() } else { prorated() });
-        }
-        LineDetail::Usage { quantity, included, tiers, .. } => {
-            printed.quantity = decimal(*quantity);
-            printed.detail = (!included.is_zero()).then(|| format!("{} included", decimal(*included)));
-            match tiers.as_slice() {
-                [only] if only.up_to.is_none() && only.flat_fee.is_zero() => {
-                    printed.unit_price = decimal(only.unit_price);
-                }
-                _ => printed.tiers = tiers.iter().map(tier).collect(),
-            }
-        }
-    }
-    printed
-}
-
-fn tier(tier: &TierCharge) -> Tier {
-    let bounds = match tier.up_to {
-        Some(up_to) if tier.from.is_zero() => format!("First {}", decimal(up_to)),
-        Some(up_to) => format!("Over {} up to {}", decimal(tier.from), decimal(up_to)),
-        None if tier.from.is_zero() => "All units".to_owned(),
-        None => format!("Over {}", decimal(tier.from)),
-    };
-    let flat_fee =
-        if tier.flat_fee.is_zero() { String::new() } else { format!(", plus {} flat", decimal(tier.flat_fee)) };
-    Tier {
-        description: bounds + &flat_fee,
-        quantity: decimal(tier.quantity),
-        unit_price: decimal(tier.unit_price),
-        amount: decimal(tier.amount),
     }
 }
 
@@ -211,22 +172,5 @@ mod tests {
     #[case::a_day("2026-05-01", "2026-05-01", "1 May 2026")]
     fn days_are_said_once(#[case] first: Date, #[case] last: Date, #[case] expect: &str) {
         assert_eq!(days((first, last)), expect);
-    }
-
-    #[rstest]
-    #[case::first("0", Some("10"), "0", "First 10")]
-    #[case::middle("10", Some("1000"), "0", "Over 10 up to 1,000")]
-    #[case::last("1000", None, "0", "Over 1,000")]
-    #[case::only("0", None, "5", "All units, plus 5 flat")]
-    fn a_tier_is_explained(
-        #[case] from: Decimal,
-        #[case] up_to: Option<&str>,
-        #[case] flat_fee: Decimal,
-        #[case] expect: &str,
-    ) {
-        let up_to = up_to.map(|bound| bound.parse().unwrap());
-        let (quantity, unit_price, amount) = (Decimal::ONE, Decimal::ONE, Decimal::ONE);
-        let printed = tier(&TierCharge { from, up_to, quantity, unit_price, flat_fee, amount });
-        assert_eq!(printed.description, expect);
     }
 }

@@ -152,6 +152,14 @@ async fn a_plan_is_refused_by_the_field() {
             (400, "invalid_body", "/prices/0/model/unitPrice", "invalid_body"),
         ),
         (
+            price(json!({"model": {"type": "perUnit", "unitPrice": "ten"}})),
+            (422, "invalid_request", "/prices/0/model/unitPrice", "not_a_number"),
+        ),
+        (
+            price(json!({"modifiers": {"spendMinimum": "9", "commitment": {"amount": "9"}}})),
+            (422, "invalid_request", "/prices/0/modifiers/spendMinimum", "minimum_and_commitment"),
+        ),
+        (
             price(json!({"model": {"type": "perUnit", "unitPrice": "0.1", "upTo": "5"}})),
             (400, "unknown_field", "/prices/0/model/upTo", "unknown_field"),
         ),

@@ -134,8 +134,8 @@ async fn an_invoice_is_answered_with_its_lines() {
         }),
     );
     let line = json!({
-        "key": "base", "description": "Basic", "exact": "19", "amountMinor": 1900, "tiers": [],
-        "days": {"active": 31, "full": 31},
+        "kind": "fee", "key": "base", "description": "Basic", "exact": "19", "amountMinor": 1900, "tiers": [],
+        "subLines": [], "steps": [], "days": {"active": 31, "full": 31},
     });
     assert_eq!(invoice["lines"], json!([line]));
     let lines = api.get(&format!("{path}/lines"), &api.acme.key).await.good().body;

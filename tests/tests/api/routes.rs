@@ -142,6 +142,7 @@ fn table(own: &Owned) -> Vec<Row> {
         |route: &'static str, body| row(Tenant, "POST", route, route.replace("{id}", own.event), body, 202);
     let event = json!({"events": [{"id": "1", "type": "call", "data": {"bytes": 1}}]});
     let rebuild = json!({"tenant": "acme", "from": "2026-05-31T22:00:00Z", "to": "2026-06-01T01:00:00Z"});
+    let estimate = json!({"price": plan("basic")["prices"][0], "currency": "EUR", "quantity": "3"});
     let mut version = plan("basic");
     version.as_object_mut().unwrap().remove("slug");
     vec![
@@ -159,6 +160,7 @@ fn table(own: &Owned) -> Vec<Row> {
         row(Platform, "POST", "/v1/plans/{slug}/versions", "/v1/plans/basic/versions".into(), version, 201),
         get(AnyKey, "/v1/plans"),
         row(AnyKey, "GET", "/v1/plans/{slug}", "/v1/plans/basic".into(), Value::Null, 200),
+        row(AnyKey, "POST", "/v1/prices/estimate", "/v1/prices/estimate".into(), estimate, 200),
         post(PlatformForTenant, "/v1/subscriptions", json!({"plan": "basic", "startsOn": "2026-06-01"})),
         get(Tenant, "/v1/subscriptions"),
         get_one("/v1/subscriptions/{id}", &own.subscription),
@@ -205,7 +207,7 @@ async fn invoice(api: &Api, subscription_id: SubscriptionId) -> String {
         description: "Basic".to_owned(),
         exact: amount.major(),
         amount,
-        detail: LineDetail::BaseFee { active_days: 31, full_days: 31 },
+        detail: LineDetail::Fee { active_days: 31, full_days: 31 },
     };
     let draft = Draft::new(Statement {
         id: subscription::invoice_id(subscription_id, 0),

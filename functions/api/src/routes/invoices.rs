@@ -6,16 +6,20 @@ use crate::{
     openapi::ReadRefusals,
     page::{self, List, PageParameters, Paging},
     problem::Problem,
-    routes::{self, PeriodBody, subscriptions::PlanPinned},
+    routes::{
+        self, PeriodBody,
+        lines::{self, Days, Floor, Step, SubLine},
+        subscriptions::PlanPinned,
+    },
     state::{Api, KnownTenant},
 };
 use axum::extract::{Path, State};
 use cloud::{LINK_SECONDS, store::StoredInvoice};
 use domain::{
-    Date, Timestamp,
+    Date, Decimal, Timestamp,
     id::{InvoiceId, SubscriptionId, TenantId},
     invoice::{self, LineDetail},
-    rating::TierCharge,
+    rating::{self, Basis},
 };
 use jiff::SignedDuration;
 use serde::Serialize;
@@ -74,11 +78,14 @@ pub(crate) struct Pdf {
     ready_at: Timestamp,
 }
 
-/// One charge. The fields of usage are not there for a base fee, and `days` is not there for usage.
-#[derive(Debug, Serialize, ToSchema)]
+/// One charge. Fields that its kind does not have are left out.
+#[derive(Debug, Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Line {
-    /// The price's key, or `base`.
+    /// `fee`, `usage`, or `trueUp` for what another line lacks to its minimum or commitment.
+    #[schema(example = "usage")]
+    kind: &'static str,
+    /// The price's key, `base`, or the key of another line and `.true-up`.
     #[schema(example = "traffic")]
     key: String,
     /// What it is for, as printed.
@@ -100,9 +107,19 @@ pub(crate) struct Line {
     /// The amount charged, in minor units.
     #[schema(example = 8)]
     amount_minor: i64,
-    /// What each tier contributed; empty for a base fee.
+    /// What each tier contributed; empty where nothing is charged by tiers or units.
     tiers: Vec<LineTier>,
-    /// How much of the period a base fee is for.
+    /// What usage was charged for, part by part; their amounts add up to what the first modifier of the amount was given.
+    sub_lines: Vec<SubLine>,
+    /// What each modifier of the price did, in order.
+    steps: Vec<Step>,
+    /// Of a true-up, the key of the line that it completes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    of: Option<String>,
+    /// Of a true-up, what is charged at least.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    floor: Option<Floor>,
+    /// How much of the period a fee or a true-up is for.
     #[serde(skip_serializing_if = "Option::is_none")]
     days: Option<Days>,
 }
@@ -123,15 +140,6 @@ pub(crate) struct LineTier {
     flat_fee: String,
     /// `quantity × unitPrice + flatFee`, exact.
     amount: String,
-}
-
-/// Share of a period.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-pub(crate) struct Days {
-    /// Days that were billed.
-    active: u32,
-    /// Days of the whole interval.
-    full: u32,
 }
 
 /// Where to download a PDF.
@@ -172,42 +180,62 @@ impl From<StoredInvoice> for Invoice {
 
 impl From<&invoice::Line> for Line {
     fn from(line: &invoice::Line) -> Self {
-        let (meter, quantity, included, tiers, days) = match &line.detail {
-            LineDetail::BaseFee { active_days, full_days } => {
-                (None, None, None, Vec::new(), Some(Days { active: *active_days, full: *full_days }))
+        let detail = match &line.detail {
+            LineDetail::Fee { active_days, full_days } => {
+                Self { kind: "fee", days: Some(Days { active: *active_days, full: *full_days }), ..Self::default() }
             }
-            LineDetail::Usage { meter, quantity, included, tiers } => (
-                Some(meter.clone()),
-                Some(exact_text(*quantity)),
-                Some(exact_text(*included)),
-                tiers.iter().map(LineTier::from).collect(),
-                None,
-            ),
+            LineDetail::Usage { meter, quantity, sub_lines, steps } => Self {
+                kind: "usage",
+                meter: Some(meter.clone()),
+                quantity: Some(exact_text(*quantity)),
+                included: Some(exact_text(lines::included(steps))),
+                tiers: sub_lines.iter().filter_map(LineTier::of).collect(),
+                sub_lines: sub_lines.iter().map(SubLine::from).collect(),
+                steps: steps.iter().map(Step::from).collect(),
+                ..Self::default()
+            },
+            LineDetail::TrueUp { of, floor, active_days, full_days } => Self {
+                kind: "trueUp",
+                of: Some(of.clone()),
+                floor: Some(Floor::from(*floor)),
+                days: Some(Days { active: *active_days, full: *full_days }),
+                ..Self::default()
+            },
         };
         Self {
             key: line.key.clone(),
             description: line.description.clone(),
-            meter,
-            quantity,
-            included,
             exact: exact_text(line.exact),
             amount_minor: line.amount.amount_minor,
-            tiers,
-            days,
+            ..detail
         }
     }
 }
 
-impl From<&TierCharge> for LineTier {
-    fn from(tier: &TierCharge) -> Self {
-        Self {
-            from: exact_text(tier.from),
-            up_to: tier.up_to.map(exact_text),
-            quantity: exact_text(tier.quantity),
-            unit_price: exact_text(tier.unit_price),
-            flat_fee: exact_text(tier.flat_fee),
-            amount: exact_text(tier.amount),
-        }
+impl LineTier {
+    /// The sub-line as a tier, if it is one or stands for all units.
+    fn of(part: &rating::SubLine) -> Option<Self> {
+        let (from, up_to) = match &part.basis {
+            Basis::Units => (Decimal::ZERO, None),
+            Basis::Tier { from, up_to } => (*from, *up_to),
+            Basis::Packages { .. }
+            | Basis::Cell { .. }
+            | Basis::Value
+            | Basis::Events
+            | Basis::EventsAtMinimum
+            | Basis::EventsAtMaximum
+            | Basis::Amounts
+            | Basis::Fee { .. }
+            | Basis::Seats { .. } => return None,
+        };
+        Some(Self {
+            from: exact_text(from),
+            up_to: up_to.map(exact_text),
+            quantity: exact_text(part.quantity),
+            unit_price: exact_text(part.unit_price),
+            flat_fee: exact_text(part.flat_fee),
+            amount: exact_text(part.amount),
+        })
     }
 }
 

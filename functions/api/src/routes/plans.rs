@@ -30,12 +30,14 @@ use cloud::{
 };
 use domain::{
     Timestamp, Violation,
-    catalog::{self, PlanRef, PlanVersion},
+    catalog::{self, Charge, PlanRef, PlanVersion, Price, Timing},
     id::PlanId,
+    rating::Feed,
     text::Slug,
+    usage::Meter,
 };
 use http::StatusCode;
-use std::{collections::HashSet, num::NonZeroU32};
+use std::{collections::HashMap, num::NonZeroU32};
 
 /// How often the next version is tried to be published while others publish too.
 const PUBLISH_TRIES_MAX: u32 = 4;
@@ -119,14 +121,31 @@ pub(crate) async fn publish(
 /// The version that was asked for, if it keeps every rule.
 async fn decide(api: &Api, new: NewPlanVersion, reference: PlanRef, now: Timestamp) -> Result<PlanVersion, Problem> {
     let version = new.decide(reference, now)?;
-    let meters: HashSet<Slug> = api.world().all_meters().await?.into_iter().map(|meter| meter.slug).collect();
+    let meters = api.world().all_meters().await?;
+    let meters: HashMap<&Slug, &Meter> = meters.iter().map(|meter| (&meter.slug, meter)).collect();
     for (index, price) in version.prices.iter().enumerate() {
-        if !meters.contains(&price.meter) {
-            let pointer = format!("/prices/{index}/meter");
-            return Err(Violation::new(pointer, "unknown_meter", "create the meter first").into());
-        }
+        check_billable(price, &meters).map_err(|violation| violation.under(&format!("/prices/{index}")))?;
     }
     Ok(version)
+}
+
+/// Checks that billing can charge the price: that its meter has what it needs, and that an invoice comes when it is due.
+fn check_billable(price: &Price, meters: &HashMap<&Slug, &Meter>) -> Result<(), Violation> {
+    match price.charge() {
+        Charge::Usage(charge) => {
+            let unknown = || Violation::new("/meter", "unknown_meter", "create the meter first");
+            let meter = meters.get(charge.meter()).ok_or_else(unknown)?;
+            Feed::of(charge, meter).map(drop)
+        }
+        Charge::Flat { timing: Timing::InArrears, .. } => Ok(()),
+        Charge::Flat { timing: Timing::InAdvance, .. } => {
+            let message = "fees are billed in arrears only; leave it out";
+            Err(Violation::new("/timing", "not_billable", message))
+        }
+        Charge::Seats { .. } => {
+            Err(Violation::new("/model/type", "not_billable", "subscriptions have no seats; use another model"))
+        }
+    }
 }
 
 /// List plans, by slug

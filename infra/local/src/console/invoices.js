@@ -1,4 +1,4 @@
-// A tenant's invoices: number, period, total, state; each opens to its lines, and a line to the tiers that explain it.
+// A tenant's invoices: number, period, total, state; each opens to its lines, and a line to the parts and steps that explain it.
 
 import {
   badge,
@@ -159,8 +159,8 @@ function fact(name, value) {
 }
 
 function lineRows(invoice, line) {
-  const tiers = line.tiers ?? [];
-  const below = tiers.length === 0 ? [] : tierRows(invoice, line, tiers);
+  const parts = line.subLines ?? [];
+  const below = parts.length === 0 ? [] : partRows(invoice, line, parts);
   const id = `${invoice.id}-${line.key}`;
   const apply = () => {
     const isOpen = openedLines.has(id);
@@ -198,16 +198,18 @@ function lineRows(invoice, line) {
   ];
 }
 
-function subtitle({ days: billed, meter, included, tiers }) {
-  if (billed)
-    return billed.active === billed.full
-      ? `base fee, ${billed.full} days`
-      : `base fee, ${billed.active} of ${billed.full} days`;
+function subtitle({ kind, key, days: billed, floor, meter, included, subLines }) {
+  const share = billed && billed.active !== billed.full ? `${billed.active} of ${billed.full} days` : "";
+  if (kind === "trueUp") {
+    const least = floor.kind === "commitment" ? "commitment" : "minimum";
+    return `missing to the ${least} of ${decimal(floor.amount)}${share && `, ${share}`}`;
+  }
+  if (kind === "fee") return `${key === "base" ? "base fee" : "fee"}, ${share || `${billed.full} days`}`;
   const free = isPositive(included) ? `, ${decimal(included)} included` : "";
-  return `meter ${meter}${free}${(tiers ?? []).length > 1 ? `, ${tiers.length} tiers` : ""}`;
+  return `meter ${meter}${free}${(subLines ?? []).length > 1 ? `, ${subLines.length} parts` : ""}`;
 }
 
-function tierRows(invoice, line, tiers) {
+function partRows(invoice, line, parts) {
   const row = (label, quantity, amount) =>
     h(
       "tr",
@@ -217,19 +219,54 @@ function tierRows(invoice, line, tiers) {
       h("td", { class: `${NUMBER} exact` }, amount),
       h("td", {}),
     );
-  const free = isPositive(line.included) && row(`The first ${decimal(line.included)} are included`, "", "");
-  const priced = tiers.map((tier) => {
-    const flat = isPositive(tier.flatFee) ? ` + ${exactAmount(tier.flatFee, invoice.currency)}` : "";
-    const price = `${exactAmount(tier.unitPrice, invoice.currency)} each${flat}`;
-    return row(`${tierRange(tier, line)}${price}`, decimal(tier.quantity), exactAmount(tier.amount, invoice.currency));
+  const priced = parts.map((part) => {
+    const flat = isPositive(part.flatFee) ? ` + ${exactAmount(part.flatFee, invoice.currency)}` : "";
+    const price = `${exactAmount(part.unitPrice, invoice.currency)} each${flat}`;
+    return row(`${partLabel(part, line)}${price}`, decimal(part.quantity), exactAmount(part.amount, invoice.currency));
   });
-  return [free, ...priced].filter(Boolean);
+  const steps = line.steps ?? [];
+  const quantity = steps.filter(({ modifier }) => modifier === "included" || modifier === "unitConversion");
+  const amount = steps.filter((step) => !quantity.includes(step) && step.before !== step.after);
+  return [
+    ...quantity.map((step) => row(stepLabel(step), decimal(step.after), "")),
+    ...priced,
+    ...amount.map((step) => row(stepLabel(step), "", exactAmount(step.after, invoice.currency))),
+  ];
 }
 
-function tierRange({ from, upTo }, { included }) {
+function stepLabel({ modifier, value, rounding, overageFactor }) {
+  const said = decimal(value);
+  switch (modifier) {
+    case "included":
+      return `The first ${said} are included`;
+    case "unitConversion":
+      return `In units of ${said}, rounded ${rounding === "nearest" ? "to the nearest" : rounding}`;
+    case "usageDiscount":
+      return `Less ${said} %`;
+    case "spendMaximum":
+      return `At most ${said}`;
+    case "commitment":
+      return `Beyond the commitment of ${said}, times ${decimal(overageFactor)}`;
+    default:
+      return `At least ${said}`;
+  }
+}
+
+const PART_NAMES = {
+  value: "Part of the value: ",
+  events: "Events: ",
+  eventsAtMinimum: "Events at the minimum: ",
+  eventsAtMaximum: "Events at the maximum: ",
+  amounts: "Amounts of the events: ",
+};
+
+function partLabel({ kind, from, upTo, size, values }, { included }) {
+  if (kind === "packages") return `Packages of ${decimal(size)}: `;
+  if (kind === "cell") return `${Object.values(values).join(", ") || "All other"}: `;
+  if (kind !== "tier") return PART_NAMES[kind] ?? "";
   const beginsAtZero = !isPositive(from);
   const counted = isPositive(included) ? " charged" : "";
-  if (beginsAtZero && upTo === null) return "";
-  if (upTo === null) return `Beyond ${decimal(from)}${counted}: `;
+  if (beginsAtZero && upTo === undefined) return "";
+  if (upTo === undefined) return `Beyond ${decimal(from)}${counted}: `;
   return beginsAtZero ? `Up to ${decimal(upTo)}${counted}: ` : `Over ${decimal(from)} to ${decimal(upTo)}${counted}: `;
 }

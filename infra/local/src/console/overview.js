@@ -118,7 +118,7 @@ function subscriptionSection(context, subscription, now) {
     const plan = await platform.get(`/v1/plans/${listed.slug}`, { version: subscription.plan.version });
     name.replaceChildren(plan.name, " ", h("span", { class: "muted" }, `version ${plan.version}`));
     const range = { from: rfc3339(Date.parse(current.start)), to: rfc3339(Date.parse(current.end)) };
-    const used = (price) => context.api.get("/v1/usage", { meter: price.meter, ...range }).then((usage) => usage.total);
+    const used = async ({ meter }) => meter && (await context.api.get("/v1/usage", { meter, ...range })).total;
     keepFresh(
       context.signal,
       prices,
@@ -169,12 +169,16 @@ function priceTable(plan, totals) {
     h(
       "tr",
       {},
-      h("th", { scope: "row" }, price.name, h("span", { class: "sub" }, `meter ${price.meter}`), included(price)),
+      h("th", { scope: "row" }, price.name, h("span", { class: "sub" }, charged(price)), included(price)),
       h("td", { class: "number" }, modelLines(price.model, plan.currency)),
-      h("td", { class: "number strong" }, decimal(totals[index])),
+      h("td", { class: "number strong" }, totals[index] === undefined ? "–" : decimal(totals[index])),
     ),
   );
   return table("Prices and usage so far", columns, [base, rows]);
+}
+
+function charged({ meter }) {
+  return meter ? `meter ${meter}` : "fee";
 }
 
 function included(price) {
@@ -182,17 +186,40 @@ function included(price) {
 }
 
 function modelLines(model, currency) {
-  if (model.type === "perUnit") return h("span", { class: "tier" }, `${exactAmount(model.unitPrice, currency)} each`);
-  return model.tiers.map((tier, index) => {
-    const before = model.tiers[index - 1]?.upTo;
+  const line = (label, amount) =>
+    h("span", { class: "tier" }, label && h("span", { class: "muted" }, `${label}: `), amount);
+  const each = (amount) => `${exactAmount(amount, currency)} each`;
+  switch (model.type) {
+    case "flat":
+      return line("", exactAmount(model.amount, currency));
+    case "perUnit":
+    case "seats":
+      return line("", each(model.unitPrice));
+    case "package":
+      return line(`each ${decimal(model.size)}`, exactAmount(model.packagePrice, currency));
+    case "percentage":
+      return [
+        line("", `${decimal(model.percent)} %`),
+        isPositive(model.fixedFee) && line("each event", exactAmount(model.fixedFee, currency)),
+      ].filter(Boolean);
+    case "matrix":
+      return [
+        ...model.cells.map((cell) => line(Object.values(cell.values).join(", "), each(cell.unitPrice))),
+        line("all other", each(model.defaultUnitPrice)),
+      ];
+    case "dynamic":
+      return line("", model.multiplier ? `amounts × ${decimal(model.multiplier)}` : "amounts");
+    default:
+      return tierLines(model, currency, line);
+  }
+}
+
+function tierLines({ tiers }, currency, line) {
+  return tiers.map((tier, index) => {
+    const before = tiers[index - 1]?.upTo;
     const range = tier.upTo === null ? (before ? `beyond ${decimal(before)}` : "all") : `up to ${decimal(tier.upTo)}`;
     const flat = isPositive(tier.flatFee) ? ` + ${exactAmount(tier.flatFee, currency)}` : "";
-    return h(
-      "span",
-      { class: "tier" },
-      h("span", { class: "muted" }, `${range}: `),
-      exactAmount(tier.unitPrice, currency),
-      flat,
-    );
+    const price = tier.percent === undefined ? exactAmount(tier.unitPrice, currency) : `${decimal(tier.percent)} %`;
+    return line(range, `${price}${flat}`);
   });
 }

@@ -4,16 +4,15 @@ use super::{
     dynamo::{self, Range, Transacted},
     item::{self, Cursor, Item, Page, Stored},
     key::{self, Key},
+    plan_shape::{self, PlanVersionV2},
     tenants::CreateOutcome,
 };
 use crate::{Fault, World};
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 use domain::{
-    Decimal, Timestamp,
-    calendar::{Interval, IntervalUnit},
-    catalog::{Plan, PlanRef, PlanVersion, Price, PriceModel, Tier},
+    Timestamp,
+    catalog::{Plan, PlanRef, PlanVersion},
     id::{MeterId, PlanId},
-    money::{Money, Rate},
     text::Slug,
     usage::{Aggregation, Dimension, Filter, Meter, Path},
 };
@@ -63,23 +62,6 @@ impl Stored for PlanV1 {
     const VERSION: u32 = 1;
 }
 
-#[derive(Serialize, Deserialize)]
-struct PlanVersionV1 {
-    plan_id: PlanId,
-    version: NonZeroU32,
-    name: String,
-    interval_unit: String,
-    interval_count: u8,
-    currency: String,
-    base_fee_minor: i64,
-    prices: Vec<PriceV1>,
-    created_at: Timestamp,
-}
-
-impl Stored for PlanVersionV1 {
-    const VERSION: u32 = 1;
-}
-
 /// Which version a publication became.
 #[derive(Serialize, Deserialize)]
 struct PublicationV1 {
@@ -88,28 +70,6 @@ struct PublicationV1 {
 
 impl Stored for PublicationV1 {
     const VERSION: u32 = 1;
-}
-
-#[derive(Serialize, Deserialize)]
-struct PriceV1 {
-    key: String,
-    name: String,
-    meter: String,
-    included: Decimal,
-    model: PriceModelV1,
-}
-
-#[derive(Serialize, Deserialize)]
-enum PriceModelV1 {
-    PerUnit { unit_price: Decimal },
-    Graduated { tiers: Vec<TierV1> },
-}
-
-#[derive(Serialize, Deserialize)]
-struct TierV1 {
-    up_to: Option<Decimal>,
-    unit_price: Decimal,
-    flat_fee: Decimal,
 }
 
 impl World {
@@ -148,7 +108,7 @@ impl World {
     pub async fn create_plan(&self, plan: &Plan, version: &PlanVersion) -> Result<CreateOutcome, Fault> {
         let table = &self.settings().catalog_table;
         let actions = vec![
-            dynamo::put(table, item::write(&Key::Plan(&plan.slug), &plan_shape(plan))?, true)?,
+            dynamo::put(table, item::write(&Key::Plan(&plan.slug), &shape_of(plan))?, true)?,
             self.put_version(version)?,
         ];
         match self.transact(actions).await? {
@@ -210,12 +170,12 @@ impl World {
     /// One version of a plan.
     pub async fn plan_version(&self, reference: PlanRef) -> Result<Option<PlanVersion>, Fault> {
         let key = Key::PlanVersion(reference.plan_id, reference.version);
-        self.get_item(&self.settings().catalog_table, &key).await?.map(read_version).transpose()
+        self.get_item(&self.settings().catalog_table, &key).await?.map(plan_shape::read).transpose()
     }
 
     fn put_version(&self, version: &PlanVersion) -> Result<TransactWriteItem, Fault> {
         let key = Key::PlanVersion(version.reference.plan_id, version.reference.version);
-        dynamo::put(&self.settings().catalog_table, item::write(&key, &version_shape(version))?, true)
+        dynamo::put(&self.settings().catalog_table, item::write(&key, &PlanVersionV2::from(version))?, true)
     }
 }
 
@@ -277,7 +237,7 @@ fn read_meter(item: Item) -> Result<Meter, Fault> {
     })
 }
 
-fn plan_shape(plan: &Plan) -> PlanV1 {
+fn shape_of(plan: &Plan) -> PlanV1 {
     PlanV1 {
         id: plan.id,
         slug: plan.slug.to_string(),
@@ -296,94 +256,4 @@ fn read_plan(item: Item) -> Result<Plan, Fault> {
         latest_version: stored.latest_version,
         created_at: stored.created_at,
     })
-}
-
-fn version_shape(version: &PlanVersion) -> PlanVersionV1 {
-    PlanVersionV1 {
-        plan_id: version.reference.plan_id,
-        version: version.reference.version,
-        name: version.name.clone(),
-        interval_unit: interval_word(version.interval.unit()).to_owned(),
-        interval_count: version.interval.count(),
-        currency: version.base_fee.currency.to_string(),
-        base_fee_minor: version.base_fee.amount_minor,
-        prices: version.prices.iter().map(price_shape).collect(),
-        created_at: version.created_at,
-    }
-}
-
-fn read_version(item: Item) -> Result<PlanVersion, Fault> {
-    let stored: PlanVersionV1 = item::read(item)?;
-    Ok(PlanVersion {
-        reference: PlanRef { plan_id: stored.plan_id, version: stored.version },
-        name: stored.name,
-        interval: read_interval(&stored.interval_unit, stored.interval_count)?,
-        base_fee: Money {
-            amount_minor: stored.base_fee_minor,
-            currency: stored.currency.parse().map_err(|_| malformed("currency"))?,
-        },
-        prices: stored.prices.into_iter().map(read_price).collect::<Result<_, _>>()?,
-        created_at: stored.created_at,
-    })
-}
-
-fn price_shape(price: &Price) -> PriceV1 {
-    let tier = |tier: &Tier| TierV1 {
-        up_to: tier.up_to,
-        unit_price: tier.unit_price.value(),
-        flat_fee: tier.flat_fee.value(),
-    };
-    PriceV1 {
-        key: price.key.to_string(),
-        name: price.name.clone(),
-        meter: price.meter.to_string(),
-        included: price.included,
-        model: match &price.model {
-            PriceModel::PerUnit { unit_price } => PriceModelV1::PerUnit { unit_price: unit_price.value() },
-            PriceModel::Graduated { tiers } => PriceModelV1::Graduated { tiers: tiers.iter().map(tier).collect() },
-        },
-    }
-}
-
-fn read_price(stored: PriceV1) -> Result<Price, Fault> {
-    let rate = |value: Decimal| Rate::new(value).ok_or_else(|| malformed("rate"));
-    let tier = |tier: TierV1| {
-        Ok(Tier { up_to: tier.up_to, unit_price: rate(tier.unit_price)?, flat_fee: rate(tier.flat_fee)? })
-    };
-    Ok(Price {
-        key: Slug::parse(&stored.key).map_err(|_| malformed("price key"))?,
-        name: stored.name,
-        meter: Slug::parse(&stored.meter).map_err(|_| malformed("meter"))?,
-        included: stored.included,
-        model: match stored.model {
-            PriceModelV1::PerUnit { unit_price } => PriceModel::PerUnit { unit_price: rate(unit_price)? },
-            PriceModelV1::Graduated { tiers } => {
-                PriceModel::Graduated { tiers: tiers.into_iter().map(tier).collect::<Result<_, Fault>>()? }
-            }
-        },
-    })
-}
-
-pub(super) fn interval_word(unit: IntervalUnit) -> &'static str {
-    match unit {
-        IntervalUnit::Day => "day",
-        IntervalUnit::Week => "week",
-        IntervalUnit::Month => "month",
-        IntervalUnit::Quarter => "quarter",
-        IntervalUnit::HalfYear => "halfYear",
-        IntervalUnit::Year => "year",
-    }
-}
-
-pub(super) fn read_interval(unit: &str, count: u8) -> Result<Interval, Fault> {
-    let unit = match unit {
-        "day" => IntervalUnit::Day,
-        "week" => IntervalUnit::Week,
-        "month" => IntervalUnit::Month,
-        "quarter" => IntervalUnit::Quarter,
-        "halfYear" => IntervalUnit::HalfYear,
-        "year" => IntervalUnit::Year,
-        _ => return Err(malformed("interval")),
-    };
-    Interval::new(unit, count).ok_or_else(|| malformed("interval"))
 }

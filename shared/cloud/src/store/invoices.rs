@@ -6,7 +6,7 @@
 use super::{
     TenantStore,
     dynamo::{self, Range, Transacted},
-    invoice_shape::{InvoiceV1, PDF},
+    invoice_shape::{self, InvoiceV2, PDF},
     item::{self, Cursor, Page},
     key::{self, Key},
     outbox, subscriptions,
@@ -80,7 +80,7 @@ impl TenantStore<'_> {
     ) -> Result<BillOutcome, Fault> {
         let table = &self.world.settings().invoices_table;
         let id = invoice.statement().id;
-        let stored = InvoiceV1::from(&StoredInvoice { invoice: invoice.clone(), pdf: None });
+        let stored = InvoiceV2::from(&StoredInvoice { invoice: invoice.clone(), pdf: None });
         let mut listed = Key::InvoiceListed(self.tenant_id, now, id).attributes();
         listed.insert("invoiceId".to_owned(), AttributeValue::S(id.to_string()));
         let mut actions = vec![
@@ -103,7 +103,7 @@ impl TenantStore<'_> {
     pub async fn invoice(&self, id: InvoiceId) -> Result<Option<StoredInvoice>, Fault> {
         let table = &self.world.settings().invoices_table;
         let item = self.world.get_item(table, &Key::Invoice(self.tenant_id, id)).await?;
-        item.map(|item| item::read::<InvoiceV1>(item)?.try_into()).transpose()
+        item.map(invoice_shape::read).transpose()
     }
 
     /// A page of the tenant's invoices, newest first.
@@ -115,7 +115,7 @@ impl TenantStore<'_> {
         let ids = listed.items.iter().map(|item| item::parse(item::text(item, "invoiceId")?));
         let keys = ids.map(|id| id.map(|id| Key::Invoice(self.tenant_id, id))).collect::<Result<Vec<_>, Fault>>()?;
         let items = self.world.get_items(table, &keys).await?;
-        Page { items, next: listed.next }.try_map(|item| item::read::<InvoiceV1>(item)?.try_into())
+        Page { items, next: listed.next }.try_map(invoice_shape::read)
     }
 
     /// Records that the PDF of `id` lies in the bucket, and the fact that says so; a second time changes nothing.

@@ -25,13 +25,19 @@ pub(crate) fn write<T: Stored>(key: &Key<'_>, shape: &T) -> Result<Item, Fault> 
     Ok(item)
 }
 
+/// Whether `item` stores the version of `T`.
+pub(crate) fn is_of<T: Stored>(item: &Item) -> bool {
+    item.get("v").and_then(|v| v.as_n().ok()).is_some_and(|version| *version == T::VERSION.to_string())
+}
+
 /// The shape stored in `item`.
 pub(crate) fn read<T: Stored>(mut item: Item) -> Result<T, Fault> {
-    let version = item.remove("v").and_then(|v| v.as_n().ok().cloned()).unwrap_or_default();
-    if version != T::VERSION.to_string() {
+    if !is_of::<T>(&item) {
+        let version = item.get("v").and_then(|v| v.as_n().ok().cloned()).unwrap_or_default();
         let cause = format!("expected version {} of the item, found {version:?}", T::VERSION);
         return Err(Fault::permanent("decode item", cause));
     }
+    item.remove("v");
     serde_dynamo::from_item(item).map_err(|error| Fault::permanent("decode item", error))
 }
 
@@ -94,9 +100,24 @@ impl<T> Page<T> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use serde::Deserialize;
+    use serde_json::Value;
+
+    /// The item of a golden file, which has the version as `v` and the other attributes as `item`.
+    pub(in crate::store) fn golden(text: &str) -> Item {
+        let golden: Value = serde_json::from_str(text).unwrap();
+        let mut item: Item = serde_dynamo::to_item(&golden["item"]).unwrap();
+        item.insert("v".to_owned(), AttributeValue::N(golden["v"].to_string()));
+        item
+    }
+
+    /// A shape as an item would have it, to be held against a golden file.
+    pub(in crate::store) fn json<T: Stored>(shape: &T) -> Value {
+        let item: Item = serde_dynamo::to_item(shape).unwrap();
+        serde_dynamo::from_item(item).unwrap()
+    }
 
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     struct NoteV2 {

@@ -15,6 +15,7 @@ mod key;
 mod lanes;
 mod members;
 mod outbox;
+mod plan_shape;
 mod processed;
 mod recount;
 mod segments;

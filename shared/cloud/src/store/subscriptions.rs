@@ -3,10 +3,11 @@
 //! The index is sharded, so that no partition of it is hot when every tenant's month ends at once.
 
 use super::{
-    TenantStore, catalog,
+    TenantStore,
     dynamo::Range,
     item::{self, Cursor, Item, Page, Stored},
     key::{self, Key},
+    plan_shape,
     tenants::{read_time_zone, time_zone_name},
 };
 use crate::Fault;
@@ -82,7 +83,7 @@ fn shape(subscription: &Subscription) -> SubscriptionV1 {
         tenant_id: subscription.tenant_id,
         plan_id: subscription.plan.plan_id,
         plan_version: subscription.plan.version,
-        interval_unit: catalog::interval_word(subscription.interval.unit()).to_owned(),
+        interval_unit: plan_shape::interval_word(subscription.interval.unit()).to_owned(),
         interval_count: subscription.interval.count(),
         anchor: match subscription.anchor {
             Anchor::Calendar => "calendar",
@@ -102,7 +103,7 @@ fn read(item: Item) -> Result<Subscription, Fault> {
         id: stored.id,
         tenant_id: stored.tenant_id,
         plan: PlanRef { plan_id: stored.plan_id, version: stored.plan_version },
-        interval: catalog::read_interval(&stored.interval_unit, stored.interval_count)?,
+        interval: plan_shape::read_interval(&stored.interval_unit, stored.interval_count)?,
         anchor: match stored.anchor.as_str() {
             "calendar" => Anchor::Calendar,
             "anniversary" => Anchor::Anniversary,

@@ -1,6 +1,6 @@
 //! A plan and its versions: a version never changes once it is published, a change is a new version.
 
-use super::Price;
+use super::{Price, PriceShape};
 use crate::{
     Violation,
     calendar::Interval,
@@ -15,6 +15,9 @@ use std::num::NonZeroU32;
 pub const PLAN_PRICES_MAX: usize = 100;
 /// Most tiers of one plan version, over all its prices: the version and its invoices are stored as one item each.
 pub const PLAN_TIERS_MAX: usize = 1_000;
+/// Most bytes of the prices of one plan version, as JSON: the version and its invoices are stored as one item each, and
+/// the values in the cells of a matrix may be long.
+pub const PLAN_PRICES_BYTES_MAX: usize = 128 * 1024;
 /// The key of the base fee's invoice line, which no price may have.
 pub const BASE_FEE_KEY: &str = "base";
 
@@ -60,7 +63,7 @@ pub struct PlanVersion {
 }
 
 impl PlanVersion {
-    /// Checks every price and that their keys differ; names the first broken field.
+    /// Checks what the prices, each right by itself, are together; names the first broken field.
     pub fn check(&self) -> Result<(), Violation> {
         text::check_name(&self.name).map_err(|violation| violation.under("/name"))?;
         if self.base_fee.amount_minor < 0 {
@@ -70,17 +73,20 @@ impl PlanVersion {
             let message = format!("use at most {PLAN_PRICES_MAX} prices");
             return Err(Violation::new("/prices", "too_many_prices", message));
         }
-        if self.prices.iter().map(|price| price.model.tiers().len()).sum::<usize>() > PLAN_TIERS_MAX {
+        if self.prices.iter().map(Price::entries).sum::<usize>() > PLAN_TIERS_MAX {
             let message = format!("use at most {PLAN_TIERS_MAX} tiers over all prices");
             return Err(Violation::new("/prices", "too_many_tiers", message));
         }
+        if self.prices.iter().map(bytes_of).sum::<usize>() > PLAN_PRICES_BYTES_MAX {
+            let message = format!("use at most {PLAN_PRICES_BYTES_MAX} bytes of JSON for all prices");
+            return Err(Violation::new("/prices", "prices_too_large", message));
+        }
         for (index, price) in self.prices.iter().enumerate() {
             let here = format!("/prices/{index}");
-            price.check().map_err(|violation| violation.under(&here))?;
-            if price.key.as_str() == BASE_FEE_KEY {
+            if price.key().as_str() == BASE_FEE_KEY {
                 return Err(Violation::new(format!("{here}/key"), "reserved_key", "the base fee's line has this key"));
             }
-            if self.prices[..index].iter().any(|earlier| earlier.key == price.key) {
+            if self.prices[..index].iter().any(|earlier| earlier.key() == price.key()) {
                 return Err(Violation::new(format!("{here}/key"), "duplicate_key", "use each price key once"));
             }
         }
@@ -88,11 +94,16 @@ impl PlanVersion {
     }
 }
 
+fn bytes_of(price: &Price) -> usize {
+    // A shape of texts, numbers and lists of them always has a JSON form.
+    serde_json::to_string(&PriceShape::from(price)).expect("a price has a JSON form").len()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
-        catalog::{PriceModel, Tier},
+        catalog::{Cell, Charge, Matrix, Modifiers, PriceModel, Tier, Tiers, UsageCharge},
         money::Rate,
     };
     use rstest::rstest;
@@ -104,13 +115,22 @@ mod tests {
             unit_price: Rate::ZERO,
             flat_fee: Rate::ZERO,
         };
-        Price {
-            key: Slug::parse(key).unwrap(),
-            name: "Traffic".to_owned(),
-            meter: Slug::parse("traffic").unwrap(),
-            included: Decimal::ZERO,
-            model: PriceModel::Graduated { tiers: (1..=tiers).map(tier).collect() },
-        }
+        let model = PriceModel::Graduated { tiers: Tiers::new((1..=tiers).map(tier).collect()).unwrap() };
+        let usage = UsageCharge::new(Slug::parse("traffic").unwrap(), model, Modifiers::NONE).unwrap();
+        Price::new(Slug::parse(key).unwrap(), "Traffic".to_owned(), Charge::Usage(usage)).unwrap()
+    }
+
+    /// A price of a matrix with `cells` cells, each with a value of 128 bytes.
+    fn matrix(key: &str, cells: usize) -> Price {
+        let region = Slug::parse("region").unwrap();
+        let cell = |index: usize| Cell {
+            values: [("region".to_owned(), format!("{index:0128}"))].into(),
+            unit_price: Rate::ZERO,
+        };
+        let matrix = Matrix::new(vec![region], (0..cells).map(cell).collect(), Rate::ZERO).unwrap();
+        let model = PriceModel::Matrix(matrix);
+        let usage = UsageCharge::new(Slug::parse("traffic").unwrap(), model, Modifiers::NONE).unwrap();
+        Price::new(Slug::parse(key).unwrap(), "Traffic".to_owned(), Charge::Usage(usage)).unwrap()
     }
 
     fn many(count: usize, tiers: u32) -> Vec<Price> {
@@ -123,9 +143,13 @@ mod tests {
     #[case::too_many_prices(many(101, 1), Some(("/prices", "too_many_prices")))]
     #[case::most_tiers(many(20, 50), None)]
     #[case::too_many_tiers(many(21, 50), Some(("/prices", "too_many_tiers")))]
+    #[case::large(vec![matrix("a", 200), matrix("b", 200), matrix("c", 200)], None)]
+    #[case::too_large(
+        vec![matrix("a", 200), matrix("b", 200), matrix("c", 200), matrix("d", 200)],
+        Some(("/prices", "prices_too_large"))
+    )]
     #[case::twice(vec![price("a", 1), price("a", 1)], Some(("/prices/1/key", "duplicate_key")))]
     #[case::base(vec![price("a", 1), price("base", 1)], Some(("/prices/1/key", "reserved_key")))]
-    #[case::no_tiers(vec![price("a", 0)], Some(("/prices/0/tiers", "tier_count")))]
     fn a_version_is_refused_by_the_field(#[case] prices: Vec<Price>, #[case] expect: Option<(&str, &str)>) {
         let version = PlanVersion {
             reference: PlanRef { plan_id: PlanId::derived(&["pro"]), version: NonZeroU32::MIN },

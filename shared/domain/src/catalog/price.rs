@@ -1,5 +1,13 @@
-//! A price: a meter, the units that are included, and the model that turns the rest into money.
+//! A price: what is charged for, by which model, and what changes the amount before and after it.
+//!
+//! Invariants: a price that exists is right; there is nothing to check later. A fee has no meter and no modifiers; usage
+//! has a meter, is charged in arrears, and has only modifiers that mean something for its model. The table of the pairs
+//! that do not is in [`UsageCharge::new`].
 
+use super::{
+    model::PriceModel,
+    number::{Factor, MajorAmount, Percent, Units},
+};
 use crate::{
     Violation,
     money::Rate,
@@ -7,121 +15,226 @@ use crate::{
 };
 use rust_decimal::Decimal;
 
-/// Most tiers of one price.
-pub const TIERS_MAX: usize = 50;
-
-/// One tier of a graduated price.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tier {
-    /// Last quantity inside, inclusive; `None` for the last tier, which has no end.
-    pub up_to: Option<Decimal>,
-    /// Price of each unit in the tier, major units.
-    pub unit_price: Rate,
-    /// Charged once when the tier is entered, major units; the first tier counts as entered at quantity 0.
-    pub flat_fee: Rate,
-}
-
-/// How a quantity becomes money (RATING.md, *Price models*).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PriceModel {
-    /// Quantity × unit price.
-    PerUnit {
-        /// Major units for one unit.
-        unit_price: Rate,
-    },
-    /// Each unit at the price of its tier.
-    Graduated {
-        /// In ascending order, the last one unbounded.
-        tiers: Vec<Tier>,
-    },
-}
-
-impl PriceModel {
-    /// Its tiers; none for a model without.
-    #[must_use]
-    pub fn tiers(&self) -> &[Tier] {
-        match self {
-            Self::PerUnit { .. } => &[],
-            Self::Graduated { tiers } => tiers,
-        }
-    }
-}
-
-/// What a plan charges for one meter.
+/// What a plan charges for one thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Price {
-    /// Unique within the plan version.
-    pub key: Slug,
-    /// How the invoice line is called.
-    pub name: String,
-    /// The meter whose quantity is charged.
-    pub meter: Slug,
-    /// Units a period that cost nothing, taken off before the model.
-    pub included: Decimal,
-    /// What the rest costs.
-    pub model: PriceModel,
+    key: Slug,
+    name: String,
+    charge: Charge,
+}
+
+/// What is charged for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "most prices are of usage: a box would cost each of them an allocation")]
+pub enum Charge {
+    /// A fee, once a period.
+    Flat {
+        /// The fee of a whole period.
+        amount: MajorAmount,
+        /// When it is billed.
+        timing: Timing,
+    },
+    /// Licensed seats.
+    Seats {
+        /// Of one seat for a whole period, major units.
+        unit_price: Rate,
+        /// When they are billed.
+        timing: Timing,
+    },
+    /// What was used, billed after the period.
+    Usage(UsageCharge),
+}
+
+/// When a fee is billed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timing {
+    /// With the invoice at the start of its period.
+    InAdvance,
+    /// With the invoice at the end of its period.
+    InArrears,
+}
+
+/// A meter, the model that turns it into money, and what modifies it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsageCharge {
+    meter: Slug,
+    model: PriceModel,
+    modifiers: Modifiers,
+}
+
+/// What changes an amount before and after its model, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Modifiers {
+    /// First the quantity is turned into other units.
+    pub conversion: Option<UnitConversion>,
+    /// Then so many units cost nothing.
+    pub included: Units,
+    /// Then, after the model, a part of the amount is taken off.
+    pub discount: Option<Percent>,
+    /// Then nothing above this is charged.
+    pub maximum: Option<MajorAmount>,
+    /// Then at least something is charged.
+    pub floor: Option<SpendFloor>,
+}
+
+impl Modifiers {
+    /// None of them.
+    pub const NONE: Self = Self { conversion: None, included: Units::ZERO, discount: None, maximum: None, floor: None };
+}
+
+/// Turns a quantity into whole other units, such as bytes into gigabytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnitConversion {
+    /// How many of the metered units one billed unit has; more than zero.
+    pub divisor: Units,
+    /// What happens to the part of a unit.
+    pub rounding: Rounding,
+}
+
+/// How a part of a unit is rounded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rounding {
+    /// A started unit counts.
+    Up,
+    /// Only a full unit counts.
+    Down,
+    /// A half or more counts.
+    Nearest,
+}
+
+/// What is charged at least. A minimum and a commitment never meet: a commitment is a minimum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpendFloor {
+    /// What is missing becomes a line of its own.
+    Minimum(MajorAmount),
+    /// The same, and what goes beyond costs a multiple.
+    Commitment {
+        /// What is promised for a whole period.
+        amount: MajorAmount,
+        /// What each unit of money beyond it is multiplied by.
+        overage_factor: Factor,
+    },
+}
+
+impl SpendFloor {
+    /// What is charged at least for a whole period.
+    #[must_use]
+    pub fn amount(self) -> MajorAmount {
+        match self {
+            Self::Minimum(amount) | Self::Commitment { amount, .. } => amount,
+        }
+    }
 }
 
 impl Price {
-    /// Checks the name, the included units and the tiers; names the first broken field.
-    pub fn check(&self) -> Result<(), Violation> {
-        text::check_name(&self.name).map_err(|violation| violation.under("/name"))?;
-        if self.included.is_sign_negative() && !self.included.is_zero() {
-            return Err(Violation::new("/included", "included_negative", "include zero or more units"));
+    /// The price `key`, printed as `name`.
+    pub fn new(key: Slug, name: String, charge: Charge) -> Result<Self, Violation> {
+        text::check_name(&name).map_err(|violation| violation.under("/name"))?;
+        Ok(Self { key, name, charge })
+    }
+
+    /// Unique within the plan version.
+    #[must_use]
+    pub fn key(&self) -> &Slug {
+        &self.key
+    }
+
+    /// How the invoice line is called.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What is charged for.
+    #[must_use]
+    pub fn charge(&self) -> &Charge {
+        &self.charge
+    }
+
+    /// The meter whose quantity is charged, unless it is a fee.
+    #[must_use]
+    pub fn meter(&self) -> Option<&Slug> {
+        match &self.charge {
+            Charge::Flat { .. } | Charge::Seats { .. } => None,
+            Charge::Usage(usage) => Some(&usage.meter),
         }
-        match &self.model {
-            PriceModel::PerUnit { .. } => Ok(()),
-            PriceModel::Graduated { tiers } => check_tiers(tiers),
+    }
+
+    /// Units a period that cost nothing.
+    #[must_use]
+    pub fn included(&self) -> Decimal {
+        match &self.charge {
+            Charge::Flat { .. } | Charge::Seats { .. } => Decimal::ZERO,
+            Charge::Usage(usage) => usage.modifiers.included.value(),
+        }
+    }
+
+    /// How many tiers or cells it has: what its stored size grows with.
+    #[must_use]
+    pub fn entries(&self) -> usize {
+        match &self.charge {
+            Charge::Flat { .. } | Charge::Seats { .. } => 0,
+            Charge::Usage(usage) => usage.model.entries(),
         }
     }
 }
 
-fn check_tiers(tiers: &[Tier]) -> Result<(), Violation> {
-    if tiers.is_empty() || tiers.len() > TIERS_MAX {
-        return Err(Violation::new("/tiers", "tier_count", format!("send 1 to {TIERS_MAX} tiers")));
-    }
-    let mut before = Decimal::ZERO;
-    for (index, tier) in tiers.iter().enumerate() {
-        let last = index + 1 == tiers.len();
-        let pointer = || format!("/tiers/{index}/upTo");
-        match tier.up_to {
-            None if last => {}
-            None => return Err(Violation::new(pointer(), "tier_unbounded", "only the last tier has no upper bound")),
-            Some(_) if last => {
-                return Err(Violation::new(pointer(), "tier_bounded", "the last tier must have no upper bound"));
+impl UsageCharge {
+    /// The charge, if the modifiers mean something for the model and do not contradict each other.
+    pub fn new(meter: Slug, model: PriceModel, modifiers: Modifiers) -> Result<Self, Violation> {
+        // Which models take units that can be converted, and units of one kind of which some can be included.
+        let (converts, includes) = match &model {
+            PriceModel::PerUnit { .. } | PriceModel::Graduated { .. } | PriceModel::Volume { .. } => (true, true),
+            // A package has free units of its own; two of them would only hide each other.
+            PriceModel::Package(package) => (true, package.free_units == Units::ZERO),
+            // Each cell is converted by itself; nobody could say which cell's units are the included ones.
+            PriceModel::Matrix(_) => (true, false),
+            // Value is money already, and what of it is free is part of the model.
+            PriceModel::Percentage(_) | PriceModel::GraduatedPercentage { .. } | PriceModel::Dynamic { .. } => {
+                (false, false)
             }
-            Some(bound) if bound <= before => {
-                return Err(Violation::new(pointer(), "tier_order", "sort the tiers by an ascending upper bound"));
-            }
-            Some(bound) => before = bound,
+        };
+        if modifiers.conversion.is_some() && !converts {
+            return Err(not_allowed("/modifiers/unitConversion"));
         }
+        if modifiers.included != Units::ZERO && !includes {
+            return Err(not_allowed("/included"));
+        }
+        check_limits(&modifiers)?;
+        Ok(Self { meter, model, modifiers })
     }
-    Ok(())
+
+    /// The meter whose quantity is charged.
+    #[must_use]
+    pub fn meter(&self) -> &Slug {
+        &self.meter
+    }
+
+    /// How it becomes money.
+    #[must_use]
+    pub fn model(&self) -> &PriceModel {
+        &self.model
+    }
+
+    /// What changes the amount.
+    #[must_use]
+    pub fn modifiers(&self) -> &Modifiers {
+        &self.modifiers
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use rstest::rstest;
-
-    fn tiers(bounds: &[Option<i64>]) -> Vec<Tier> {
-        bounds
-            .iter()
-            .map(|bound| Tier { up_to: bound.map(Decimal::from), unit_price: Rate::ZERO, flat_fee: Rate::ZERO })
-            .collect()
+/// A maximum below what is charged at least would make one of them a lie.
+fn check_limits(modifiers: &Modifiers) -> Result<(), Violation> {
+    match (modifiers.maximum, modifiers.floor) {
+        (Some(maximum), Some(floor)) if maximum < floor.amount() => {
+            let message = "raise the maximum to what is charged at least";
+            Err(Violation::new("/modifiers/spendMaximum", "maximum_below_minimum", message))
+        }
+        (None | Some(_), None | Some(_)) => Ok(()),
     }
+}
 
-    #[rstest]
-    #[case::one(&[None], None)]
-    #[case::ascending(&[Some(10), Some(20), None], None)]
-    #[case::none(&[], Some(("/tiers", "tier_count")))]
-    #[case::unsorted(&[Some(20), Some(10), None], Some(("/tiers/1/upTo", "tier_order")))]
-    #[case::overlapping(&[Some(10), Some(10), None], Some(("/tiers/1/upTo", "tier_order")))]
-    #[case::at_zero(&[Some(0), None], Some(("/tiers/0/upTo", "tier_order")))]
-    #[case::open_in_the_middle(&[Some(10), None, None], Some(("/tiers/1/upTo", "tier_unbounded")))]
-    #[case::closed_at_the_end(&[Some(10), Some(20)], Some(("/tiers/1/upTo", "tier_bounded")))]
-    fn tiers_ascend_to_an_open_end(#[case] bounds: &[Option<i64>], #[case] refusal: Option<(&str, &str)>) {
-        let got = check_tiers(&tiers(bounds)).err().map(|violation| (violation.pointer, violation.code));
-        assert_eq!(got, refusal.map(|(pointer, code)| (pointer.to_owned(), code)));
-    }
+/// The refusal of a field that this kind of price does not have.
+pub(super) fn not_allowed(pointer: &str) -> Violation {
+    Violation::new(pointer, "not_allowed", "this model does not have it; leave it out")
 }

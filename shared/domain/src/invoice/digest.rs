@@ -1,17 +1,25 @@
 //! The identity of an issued invoice: one SHA-256 over everything that it charges.
 //!
 //! A PDF is not byte-identical each time it is printed; this digest, kept beside it, tells whether two say the same.
-//! Invariant: the text under the digest is frozen; a new field of an invoice joins it as a new version.
+//! Invariant: the texts under the digest are frozen. Version 1 is that of an invoice whose lines it can say: fees, and
+//! usage in tiers after included units, which is all there was once. Every other invoice has version 2, so that what an
+//! invoice says decides alone, however it was stored.
 
 use super::{Line, LineDetail, Open};
-use std::fmt::Write;
+use crate::{
+    catalog::{Rounding, SpendFloor},
+    rating::{Basis, Modifier, Step, SubLine},
+};
+use rust_decimal::Decimal;
+use std::fmt::{Display, Write};
 
 /// Hex SHA-256 of the invoice as issued; its later states do not change it.
 #[must_use]
 pub fn digest(open: &Open) -> String {
-    let mut text = String::from("meterline-invoice-v1\n");
     let statement = &open.statement;
-    let mut say = |name: &str, value: &dyn std::fmt::Display| {
+    let is_first = statement.lines.iter().all(is_said_by_version_1);
+    let mut text = String::from(if is_first { "meterline-invoice-v1\n" } else { "meterline-invoice-v2\n" });
+    let mut say = |name: &str, value: &dyn Display| {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{name}={value}");
     };
@@ -26,40 +34,163 @@ pub fn digest(open: &Open) -> String {
     say("finalizedAt", &open.finalized_at);
     say("dueAt", &open.due_at);
     for line in &statement.lines {
-        say_line(line, &mut say);
+        say("line", &line.key);
+        say("description", &quoted(&line.description));
+        say("exact", &line.exact.normalize());
+        say("amount", &line.amount);
+        if is_first { say_detail_1(&line.detail, &mut say) } else { say_detail_2(&line.detail, &mut say) }
     }
     say("total", &statement.total);
     crate::text::Hex(&crate::id::digest(&[&text])).to_string()
 }
 
-fn say_line(line: &Line, say: &mut impl FnMut(&str, &dyn std::fmt::Display)) {
-    say("line", &line.key);
-    // JSON quoting keeps a line break in a description from looking like a field.
-    say("description", &serde_json::Value::from(line.description.as_str()));
-    say("exact", &line.exact.normalize());
-    say("amount", &line.amount);
+/// JSON quoting keeps a line break in a text from looking like a field.
+fn quoted(text: &str) -> serde_json::Value {
+    serde_json::Value::from(text)
+}
+
+fn is_said_by_version_1(line: &Line) -> bool {
     match &line.detail {
-        LineDetail::BaseFee { active_days, full_days } => {
-            say("activeDays", active_days);
-            say("fullDays", full_days);
+        LineDetail::Fee { .. } => true,
+        LineDetail::Usage { sub_lines, steps, .. } => {
+            sub_lines.iter().all(|part| matches!(part.basis, Basis::Units | Basis::Tier { .. }))
+                && steps.iter().all(|step| matches!(step.modifier, Modifier::Included(_)))
         }
-        LineDetail::Usage { meter, quantity, included, tiers } => {
+        LineDetail::TrueUp { .. } => false,
+    }
+}
+
+fn say_detail_1(detail: &LineDetail, say: &mut impl FnMut(&str, &dyn Display)) {
+    match detail {
+        LineDetail::Fee { active_days, full_days } => say_days(*active_days, *full_days, say),
+        LineDetail::Usage { meter, quantity, sub_lines, steps } => {
+            let included = steps.iter().find_map(|step| match step.modifier {
+                Modifier::Included(units) => Some(units),
+                Modifier::UnitConversion(_)
+                | Modifier::UsageDiscount(_)
+                | Modifier::SpendMaximum(_)
+                | Modifier::SpendFloor(_) => None,
+            });
             say("meter", meter);
             say("quantity", &quantity.normalize());
-            say("included", &included.normalize());
-            for tier in tiers {
-                say("tierQuantity", &tier.quantity.normalize());
-                say("tierAmount", &tier.amount.normalize());
+            say("included", &included.unwrap_or(Decimal::ZERO).normalize());
+            for part in sub_lines {
+                say("tierQuantity", &part.quantity.normalize());
+                say("tierAmount", &part.amount.normalize());
             }
         }
+        // No invoice of version 1 has one.
+        LineDetail::TrueUp { .. } => {}
     }
+}
+
+fn say_detail_2(detail: &LineDetail, say: &mut impl FnMut(&str, &dyn Display)) {
+    match detail {
+        LineDetail::Fee { active_days, full_days } => say_days(*active_days, *full_days, say),
+        LineDetail::Usage { meter, quantity, sub_lines, steps } => {
+            say("meter", meter);
+            say("quantity", &quantity.normalize());
+            for step in steps {
+                say_step(step, say);
+            }
+            for part in sub_lines {
+                say_part(part, say);
+            }
+        }
+        LineDetail::TrueUp { of, floor, active_days, full_days } => {
+            say("of", of);
+            say_floor(*floor, say);
+            say_days(*active_days, *full_days, say);
+        }
+    }
+}
+
+fn say_days(active_days: u32, full_days: u32, say: &mut impl FnMut(&str, &dyn Display)) {
+    say("activeDays", &active_days);
+    say("fullDays", &full_days);
+}
+
+fn say_step(step: &Step, say: &mut impl FnMut(&str, &dyn Display)) {
+    match step.modifier {
+        Modifier::UnitConversion(conversion) => {
+            say("divisor", &conversion.divisor.value().normalize());
+            let rounding = match conversion.rounding {
+                Rounding::Up => "up",
+                Rounding::Down => "down",
+                Rounding::Nearest => "nearest",
+            };
+            say("rounding", &rounding);
+        }
+        Modifier::Included(units) => say("included", &units.normalize()),
+        Modifier::UsageDiscount(percent) => say("discount", &percent.normalize()),
+        Modifier::SpendMaximum(amount) => say("maximum", &amount.normalize()),
+        Modifier::SpendFloor(floor) => say_floor(floor, say),
+    }
+    say("before", &step.before.normalize());
+    say("after", &step.after.normalize());
+}
+
+fn say_floor(floor: SpendFloor, say: &mut impl FnMut(&str, &dyn Display)) {
+    match floor {
+        SpendFloor::Minimum(amount) => say("minimum", &amount.value().normalize()),
+        SpendFloor::Commitment { amount, overage_factor } => {
+            say("commitment", &amount.value().normalize());
+            say("overageFactor", &overage_factor.value().normalize());
+        }
+    }
+}
+
+fn say_part(part: &SubLine, say: &mut impl FnMut(&str, &dyn Display)) {
+    match &part.basis {
+        Basis::Units => say("part", &"units"),
+        Basis::Tier { from, up_to } => {
+            say("part", &"tier");
+            say("from", &from.normalize());
+            if let Some(up_to) = up_to {
+                say("upTo", &up_to.normalize());
+            }
+        }
+        Basis::Packages { size } => {
+            say("part", &"packages");
+            say("size", &size.normalize());
+        }
+        Basis::Cell { values } => {
+            say("part", &"cell");
+            for (name, value) in values {
+                say("dimension", &quoted(name));
+                say("value", &quoted(value));
+            }
+        }
+        Basis::Value => say("part", &"value"),
+        Basis::Events => say("part", &"events"),
+        Basis::EventsAtMinimum => say("part", &"eventsAtMinimum"),
+        Basis::EventsAtMaximum => say("part", &"eventsAtMaximum"),
+        Basis::Amounts => say("part", &"amounts"),
+        Basis::Fee { active_days, full_days } => {
+            say("part", &"fee");
+            say_days(*active_days, *full_days, say);
+        }
+        Basis::Seats { active_days, full_days } => {
+            say("part", &"seats");
+            say_days(*active_days, *full_days, say);
+        }
+    }
+    say("partQuantity", &part.quantity.normalize());
+    say("partPrice", &part.unit_price.normalize());
+    say("partFee", &part.flat_fee.normalize());
+    say("partAmount", &part.amount.normalize());
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::{Invoice, tests};
     use super::*;
+    use crate::{
+        catalog::{Price, PriceShape},
+        rating::{DayShare, Usage},
+    };
     use jiff::SignedDuration;
+    use rstest::rstest;
 
     fn open(amounts: &[i64]) -> Open {
         let now = "2026-06-01T01:00:00Z".parse().unwrap();
@@ -82,5 +213,63 @@ mod tests {
     fn the_digest_is_frozen() {
         // Computed once; it may never change for invoices that were issued.
         assert_eq!(digest(&open(&[1050])), "7593f23f7c879faa2d5e7685848a0e5cdeaa847b09f042b60b2a0470c1c03d0b");
+    }
+
+    /// The invoice of one price.
+    fn of_price(rest: &str, usage: &Usage) -> Open {
+        let shape: PriceShape = serde_json::from_str(&format!(r#"{{"key":"k","name":"K",{rest}}}"#)).unwrap();
+        let price = Price::try_from(shape).unwrap();
+        let mut open = open(&[1]);
+        open.statement.lines = Line::of_price(&price, usage, DayShare::WHOLE, open.statement.total.currency).unwrap();
+        open.statement.total = open.statement.lines[0].amount;
+        open
+    }
+
+    const TIERS: &str = r#""meter":"m","included":"2","model":{"type":"graduated","tiers":[{"upTo":"10","unitPrice":"1"},{"unitPrice":"0.5"}]}"#;
+    const EVERYTHING: &str = r#""meter":"m","model":{"type":"package","size":"5","packagePrice":"2"},"modifiers":{"unitConversion":{"divisor":"10","rounding":"up"},"usageDiscount":"10","spendMaximum":"99","commitment":{"amount":"50","overageFactor":"1.5"}}"#;
+
+    // Computed once, by another program from the frozen texts; they may never change.
+    #[rstest]
+    #[case::version_1(TIERS, "8f2ea4cb7dff0484db1e177b07b1e5e3e18489c34ce95bff35da54a5c39640cc")]
+    #[case::version_2(EVERYTHING, "347864e2368ff0b17fc0caf47b4a824dbc695d522b458796584a9e092bf25582")]
+    fn the_digest_of_usage_is_frozen(#[case] price: &str, #[case] expect: &str) {
+        assert_eq!(digest(&of_price(price, &Usage::Quantity(Decimal::from(20)))), expect);
+    }
+
+    #[test]
+    fn whatever_explains_an_amount_is_under_the_digest() {
+        let open = of_price(EVERYTHING, &Usage::Quantity(Decimal::from(20)));
+        let change = |change: &dyn Fn(&mut LineDetail)| {
+            let mut other = open.clone();
+            other.statement.lines.iter_mut().for_each(|line| change(&mut line.detail));
+            digest(&other)
+        };
+        let of_usage = |edit: fn(&mut Vec<SubLine>, &mut Vec<Step>)| {
+            change(&|detail| {
+                if let LineDetail::Usage { sub_lines, steps, .. } = detail {
+                    edit(sub_lines, steps);
+                }
+            })
+        };
+        let of_true_up = |edit: fn(&mut String, &mut u32)| {
+            change(&|detail| {
+                if let LineDetail::TrueUp { of, active_days, .. } = detail {
+                    edit(of, active_days);
+                }
+            })
+        };
+        let changed = [
+            change(&|_| {}),
+            of_usage(|sub_lines, _| sub_lines[0].unit_price += Decimal::ONE),
+            of_usage(|sub_lines, _| sub_lines[0].basis = Basis::Value),
+            of_usage(|_, steps| steps[0].after += Decimal::ONE),
+            of_usage(|_, steps| steps.truncate(1)),
+            of_true_up(|of, _| of.push('x')),
+            of_true_up(|_, active_days| *active_days += 1),
+        ];
+        assert_eq!(changed[0], digest(&open));
+        for (index, other) in changed.iter().enumerate() {
+            assert!(!changed[..index].contains(other), "change {index}");
+        }
     }
 }

@@ -1,17 +1,23 @@
 //! A line of an invoice, and what explains its amount.
+//!
+//! A price comes to one line, and to a second one where something is missing to its floor. Invariant: no two lines of an
+//! invoice have the same key: the keys of prices differ, and a true-up's has a point in it, which no slug has.
 
 use crate::{
     calendar::BillingPeriod,
-    catalog::{BASE_FEE_KEY, Price},
+    catalog::{BASE_FEE_KEY, Charge, Price, SpendFloor},
     money::{Currency, Money},
-    rating::{self, AmountOutOfRange, TierCharge},
+    rating::{self, AmountOutOfRange, DayShare, PeriodState, RatingError, Step, SubLine, TrueUp, Usage},
 };
 use rust_decimal::Decimal;
+
+/// What stands behind the price's key in the key of its true-up.
+pub const TRUE_UP_SUFFIX: &str = ".true-up";
 
 /// One charge.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {
-    /// Unique within the invoice: the price's key, or `base`.
+    /// Unique within the invoice: the price's key, that of its true-up, or `base`.
     pub key: String,
     /// What it is for, as printed.
     pub description: String,
@@ -26,8 +32,8 @@ pub struct Line {
 /// How the amount of a line came about.
 #[derive(Clone, Debug, PartialEq)]
 pub enum LineDetail {
-    /// The plan's base fee.
-    BaseFee {
+    /// A fee of the plan, by the days of its period.
+    Fee {
         /// Days that were billed.
         active_days: u32,
         /// Days of the whole interval.
@@ -39,10 +45,21 @@ pub enum LineDetail {
         meter: String,
         /// What was used in the period.
         quantity: Decimal,
-        /// Units that cost nothing.
-        included: Decimal,
-        /// What each tier contributed.
-        tiers: Vec<TierCharge>,
+        /// What the model charged, part by part.
+        sub_lines: Vec<SubLine>,
+        /// What each modifier did, in order.
+        steps: Vec<Step>,
+    },
+    /// What another line lacks to its floor.
+    TrueUp {
+        /// The key of that line.
+        of: String,
+        /// The floor of a whole period.
+        floor: SpendFloor,
+        /// Days for which it holds.
+        active_days: u32,
+        /// Days of the whole interval.
+        full_days: u32,
     },
 }
 
@@ -55,24 +72,115 @@ impl Line {
             description: plan_name.to_owned(),
             exact,
             amount: Money::rounded(exact, fee.currency)?,
-            detail: LineDetail::BaseFee { active_days: period.active_days, full_days: period.full_days },
+            detail: LineDetail::Fee { active_days: period.active_days, full_days: period.full_days },
         })
     }
 
-    /// The line of a price for what was used.
-    pub fn usage(price: &Price, quantity: Decimal, currency: Currency) -> Result<Self, AmountOutOfRange> {
-        let rated = rating::rate(price, quantity)?;
-        Ok(Self {
-            key: price.key.to_string(),
-            description: price.name.clone(),
-            exact: rated.exact,
-            amount: Money::rounded(rated.exact, currency)?,
-            detail: LineDetail::Usage {
-                meter: price.meter.to_string(),
-                quantity,
-                included: price.included,
-                tiers: rated.tiers,
+    /// The lines of a price for a period that is over and of which nothing was billed before: what was used, and what
+    /// is missing to a floor.
+    pub fn of_price(
+        price: &Price,
+        usage: &Usage,
+        days: DayShare,
+        currency: Currency,
+    ) -> Result<Vec<Self>, RatingError> {
+        let rated = rating::rate(price, usage, &PeriodState { days, ..PeriodState::whole(currency) })?;
+        let detail = match price.charge() {
+            Charge::Flat { .. } => LineDetail::Fee { active_days: days.active(), full_days: days.full() },
+            Charge::Seats { .. } => return Err(RatingError::NoSeats),
+            Charge::Usage(usage) => LineDetail::Usage {
+                meter: usage.meter().to_string(),
+                quantity: rated.quantity,
+                sub_lines: rated.sub_lines,
+                steps: rated.steps,
             },
-        })
+        };
+        let line = Self {
+            key: price.key().to_string(),
+            description: price.name().to_owned(),
+            exact: rated.exact,
+            amount: rated.amount,
+            detail,
+        };
+        let true_up = rated.true_up.map(|true_up| line.true_up(true_up, days));
+        Ok(std::iter::once(line).chain(true_up).collect())
+    }
+
+    fn true_up(&self, true_up: TrueUp, days: DayShare) -> Self {
+        Self {
+            key: format!("{}{TRUE_UP_SUFFIX}", self.key),
+            description: self.description.clone(),
+            exact: true_up.exact,
+            amount: true_up.amount,
+            detail: LineDetail::TrueUp {
+                of: self.key.clone(),
+                floor: true_up.floor,
+                active_days: days.active(),
+                full_days: days.full(),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{catalog::PriceShape, rating::Modifier};
+    use rstest::rstest;
+
+    fn lines(rest: &str, usage: &Usage, days: DayShare) -> Result<Vec<Line>, RatingError> {
+        let shape: PriceShape = serde_json::from_str(&format!(r#"{{"key":"k","name":"K",{rest}}}"#)).unwrap();
+        Line::of_price(&Price::try_from(shape).unwrap(), usage, days, "USD".parse().unwrap())
+    }
+
+    fn quantity(quantity: i64) -> Usage {
+        Usage::Quantity(Decimal::from(quantity))
+    }
+
+    const MINIMUM: &str = r#""meter":"m","model":{"type":"perUnit","unitPrice":"1"},"modifiers":{"spendMinimum":"10"}"#;
+
+    #[test]
+    fn a_usage_line_says_its_quantity_its_parts_and_its_steps() {
+        let price = r#""meter":"m","included":"2","model":{"type":"perUnit","unitPrice":"1.5"}"#;
+        let lines = lines(price, &quantity(5), DayShare::WHOLE).unwrap();
+        let [line] = lines.as_slice() else { panic!("one line") };
+        assert_eq!((line.key.as_str(), line.description.as_str(), line.amount.amount_minor), ("k", "K", 450));
+        let LineDetail::Usage { meter, quantity, sub_lines, steps } = &line.detail else { panic!("not usage") };
+        assert_eq!((meter.as_str(), *quantity), ("m", Decimal::from(5)));
+        assert_eq!((sub_lines.len(), sub_lines[0].quantity, sub_lines[0].amount), (1, 3.into(), Decimal::new(45, 1)));
+        let step = Step { modifier: Modifier::Included(Decimal::TWO), before: 5.into(), after: 3.into() };
+        assert_eq!(steps.as_slice(), [step]);
+    }
+
+    #[rstest]
+    // 10 − 9 is missing; of 17 of 31 days 5.483870…, which is 5.48, and 2 are used: 3.48 is missing.
+    #[case::floor_missed(MINIMUM, quantity(9), 1, 1, &[("k", 900), ("k.true-up", 100)])]
+    #[case::floor_of_some_days(MINIMUM, quantity(2), 17, 31, &[("k", 200), ("k.true-up", 348)])]
+    #[case::floor_reached(MINIMUM, quantity(10), 1, 1, &[("k", 1_000)])]
+    #[case::fee(r#""model":{"type":"flat","amount":"30"}"#, Usage::Nothing, 17, 30, &[("k", 1_700)])]
+    fn a_price_comes_to_its_lines(
+        #[case] rest: &str,
+        #[case] usage: Usage,
+        #[case] active: u32,
+        #[case] full: u32,
+        #[case] expect: &[(&str, i64)],
+    ) {
+        let lines = lines(rest, &usage, DayShare::new(active, full).unwrap()).unwrap();
+        let got: Vec<(&str, i64)> = lines.iter().map(|line| (line.key.as_str(), line.amount.amount_minor)).collect();
+        assert_eq!(got, expect);
+    }
+
+    #[test]
+    fn a_true_up_names_its_line_and_its_floor() {
+        let days = DayShare::new(17, 31).unwrap();
+        let lines = lines(MINIMUM, &quantity(2), days).unwrap();
+        let LineDetail::TrueUp { of, floor, active_days, full_days } = &lines[1].detail else { panic!("no true-up") };
+        assert_eq!((of.as_str(), floor.amount().value(), *active_days, *full_days), ("k", 10.into(), 17, 31));
+    }
+
+    #[test]
+    fn what_nobody_can_hold_yet_is_refused() {
+        let seats = r#""model":{"type":"seats","unitPrice":"1"}"#;
+        assert_eq!(lines(seats, &quantity(1), DayShare::WHOLE), Err(RatingError::NoSeats));
     }
 }

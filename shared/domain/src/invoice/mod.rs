@@ -8,7 +8,7 @@ mod line;
 mod number;
 
 pub use digest::digest;
-pub use line::{Line, LineDetail};
+pub use line::{Line, LineDetail, TRUE_UP_SUFFIX};
 pub use number::InvoiceNumber;
 
 use crate::{
@@ -205,7 +205,7 @@ mod tests {
                 description: "Base fee".to_owned(),
                 exact: amount.major(),
                 amount,
-                detail: LineDetail::BaseFee { active_days: 31, full_days: 31 },
+                detail: LineDetail::Fee { active_days: 31, full_days: 31 },
             }
         };
         let subscription_id = SubscriptionId::derived(&["sub"]);

@@ -1,98 +1,207 @@
-//! From a price and a quantity to an exact amount, and from a base fee and its days to one.
+//! From a price and usage to a line: the amount, rounded once, what is missing to a floor, and what is due of both.
+//!
+//! Invariants: `due = amount − what was billed`, for the line and for its true-up, so that the invoices of a period add
+//! up to what one invoice would have said, however often and late they are written. The line and its true-up add up to
+//! the rounded floor.
 
-use super::{AmountOutOfRange, TierCharge, graduated, per_unit};
+use super::{
+    AmountOutOfRange, DayShare, EventValues, RatingError, Step, SubLine, Usage, arithmetic, flat,
+    modifiers::{self, Exact},
+    parts, proration, seats,
+};
 use crate::{
-    calendar::BillingPeriod,
-    catalog::{Price, PriceModel},
-    money::Money,
+    catalog::{Charge, Price, PriceModel, SpendFloor},
+    money::{Currency, Money},
 };
 use rust_decimal::Decimal;
 
-/// The exact amount of a line before its one rounding, and what explains it.
+/// Most windows of one line: the hours of a month, and some.
+pub const WINDOWS_MAX: usize = 1_000;
+
+/// How the period stands that usage is rated for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeriodState {
+    /// What is paid in.
+    pub currency: Currency,
+    /// Which part of the period is billed; usage is not prorated by it, fees and floors are.
+    pub days: DayShare,
+    /// Whether the period is over: only then is it known what is missing to a floor.
+    pub closing: bool,
+    /// What earlier invoices of the period charged by this price.
+    pub billed: Option<Billed>,
+}
+
+/// What earlier invoices of a period charged by a price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Billed {
+    /// The quantity that was billed, in the units of the meter.
+    pub quantity: Decimal,
+    /// The lines together.
+    pub amount: Money,
+    /// Their true-ups together.
+    pub true_up: Money,
+}
+
+impl PeriodState {
+    /// A whole period that is over and of which nothing was billed.
+    #[must_use]
+    pub fn whole(currency: Currency) -> Self {
+        Self { currency, days: DayShare::WHOLE, closing: true, billed: None }
+    }
+}
+
+/// A rated line, and what explains it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rated {
-    /// Units that were charged: used less included.
+    /// What was used in the period, in the units of the meter: units, value, amounts, or seats.
+    pub quantity: Decimal,
+    /// What of it was billed before.
+    pub billed_quantity: Decimal,
+    /// Units that were charged: converted, less the included ones.
     pub billable: Decimal,
-    /// What each tier contributed; one entry for a price without tiers.
-    pub tiers: Vec<TierCharge>,
-    /// Major units, exact.
+    /// What the model charged, part by part.
+    pub sub_lines: Vec<SubLine>,
+    /// What each modifier did, in order.
+    pub steps: Vec<Step>,
+    /// The amount of the line in major units, exact.
     pub exact: Decimal,
+    /// The same, rounded once.
+    pub amount: Money,
+    /// What of the line is to be paid now: the amount less what was billed; negative if usage was taken back.
+    pub due: Money,
+    /// What is missing to the floor, as a line of its own.
+    pub true_up: Option<TrueUp>,
 }
 
-/// Rates `quantity` by `price`: included units first, then the model.
-pub fn rate(price: &Price, quantity: Decimal) -> Result<Rated, AmountOutOfRange> {
-    let billable = (quantity - price.included).max(Decimal::ZERO).normalize();
-    let tiers = match &price.model {
-        PriceModel::PerUnit { unit_price } => per_unit::charge(billable, *unit_price)?,
-        PriceModel::Graduated { tiers } => graduated::charge(billable, tiers)?,
+/// What is missing to a floor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrueUp {
+    /// The floor, as the price says it for a whole period.
+    pub floor: SpendFloor,
+    /// What is missing, in major units, exact.
+    pub exact: Decimal,
+    /// What the line lacks to the rounded floor.
+    pub amount: Money,
+    /// What of it is to be paid now; negative if late usage has made up for it.
+    pub due: Money,
+}
+
+impl Rated {
+    /// All that is to be paid now.
+    pub fn total_due(&self) -> Result<Money, RatingError> {
+        match &self.true_up {
+            Some(true_up) => Ok(self.due.checked_add(true_up.due)?),
+            None => Ok(self.due),
+        }
+    }
+}
+
+/// Rates `usage` by `price`.
+pub fn rate(price: &Price, usage: &Usage, period: &PeriodState) -> Result<Rated, RatingError> {
+    close(price, exact(price, usage, period)?, period)
+}
+
+/// Rates each of `windows` by `price` afresh, with its own tiers, packages and modifiers, as one line.
+///
+/// For meters of which a maximum or a commitment counts by the hour or the day. A window without usage is one that the
+/// caller sends; no window at all is rated as one without usage.
+pub fn rate_windows(price: &Price, windows: &[Usage], period: &PeriodState) -> Result<Rated, RatingError> {
+    if windows.len() > WINDOWS_MAX {
+        return Err(RatingError::TooManyWindows);
+    }
+    let Some((first, rest)) = windows.split_first() else { return rate(price, &nothing_of(price), period) };
+    let mut all = exact(price, first, period)?;
+    for window in rest {
+        join(&mut all, exact(price, window, period)?)?;
+    }
+    close(price, all, period)
+}
+
+/// No usage, in the form that the price needs.
+fn nothing_of(price: &Price) -> Usage {
+    match price.charge() {
+        Charge::Flat { .. } => Usage::Nothing,
+        Charge::Seats { .. } => Usage::Seats(Vec::new()),
+        Charge::Usage(usage) => match usage.model() {
+            PriceModel::PerUnit { .. }
+            | PriceModel::Graduated { .. }
+            | PriceModel::Volume { .. }
+            | PriceModel::Package(_) => Usage::Quantity(Decimal::ZERO),
+            PriceModel::Percentage(_) | PriceModel::GraduatedPercentage { .. } => Usage::Events(EventValues::default()),
+            PriceModel::Matrix(_) => Usage::Groups(Vec::new()),
+            PriceModel::Dynamic { .. } => Usage::Amount(Decimal::ZERO),
+        },
+    }
+}
+
+fn exact(price: &Price, usage: &Usage, period: &PeriodState) -> Result<Exact, RatingError> {
+    let sub_lines = match price.charge() {
+        Charge::Usage(charge) => return modifiers::run(charge, usage, period),
+        Charge::Seats { unit_price, .. } => seats::charge(*unit_price, usage, period.days)?,
+        Charge::Flat { amount, .. } => {
+            if *usage != Usage::Nothing {
+                return Err(RatingError::WrongUsage { model: "flat", needs: "no usage" });
+            }
+            flat::charge(*amount, period.days)?
+        }
     };
-    let add = |sum: Decimal, tier: &TierCharge| sum.checked_add(tier.amount).ok_or(AmountOutOfRange);
-    let exact = tiers.iter().try_fold(Decimal::ZERO, add)?;
-    Ok(Rated { billable, tiers, exact })
+    // The most seats at once; a fee is one.
+    let quantity = sub_lines.iter().map(|part| part.quantity).max().unwrap_or(Decimal::ZERO);
+    let amount = parts::total(&sub_lines)?.normalize();
+    Ok(Exact { quantity, billable: quantity, sub_lines, steps: Vec::new(), amount, shortfall: Decimal::ZERO })
 }
 
-/// The exact base fee of a period: the whole, or its share of days if the first period starts late.
-pub fn base_fee(fee: Money, period: &BillingPeriod) -> Result<Decimal, AmountOutOfRange> {
-    if period.active_days == period.full_days {
-        return Ok(fee.major());
-    }
-    // 17 of 31 days of 1.00 are 0.548387…, which the line rounds to 0.55.
-    let share = fee.major().checked_mul(Decimal::from(period.active_days)).ok_or(AmountOutOfRange)?;
-    share.checked_div(Decimal::from(period.full_days)).ok_or(AmountOutOfRange)
+fn add(sum: &mut Decimal, more: Decimal) -> Result<(), AmountOutOfRange> {
+    *sum = arithmetic::plus(*sum, more)?.normalize();
+    Ok(())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        calendar::{Anchor, BillingCalendar, Interval, IntervalUnit},
-        money::Rate,
-        text::Slug,
-    };
-    use jiff::tz::TimeZone;
-    use rstest::rstest;
-
-    #[rstest]
-    #[case::within_the_included_units("80", "0", "0")]
-    #[case::at_the_last_included_unit("100", "0", "0")]
-    #[case::beyond("120.5", "20.5", "41")]
-    fn included_units_come_off_before_the_model(
-        #[case] quantity: Decimal,
-        #[case] billable: Decimal,
-        #[case] exact: Decimal,
-    ) {
-        let price = Price {
-            key: Slug::parse("calls").unwrap(),
-            name: "Calls".to_owned(),
-            meter: Slug::parse("calls").unwrap(),
-            included: Decimal::ONE_HUNDRED,
-            model: PriceModel::PerUnit { unit_price: Rate::new(Decimal::TWO).unwrap() },
-        };
-        let rated = rate(&price, quantity).unwrap();
-        assert_eq!((rated.billable, rated.exact), (billable, exact));
+/// Adds what another window of the same price came to.
+fn join(all: &mut Exact, window: Exact) -> Result<(), AmountOutOfRange> {
+    add(&mut all.quantity, window.quantity)?;
+    add(&mut all.billable, window.billable)?;
+    add(&mut all.amount, window.amount)?;
+    add(&mut all.shortfall, window.shortfall)?;
+    // Each window runs through the same stages.
+    for (step, more) in all.steps.iter_mut().zip(&window.steps) {
+        add(&mut step.before, more.before)?;
+        add(&mut step.after, more.after)?;
     }
-
-    #[rstest]
-    #[case::pr_l1_monthly(IntervalUnit::Month, "2022-03-15", 100, 55)]
-    #[case::pr_l3_weekly(IntervalUnit::Week, "2022-03-16", 100, 71)]
-    #[case::pr_l7_yearly(IntervalUnit::Year, "2022-03-15", 100, 80)]
-    #[case::pr_l11_two_days(IntervalUnit::Month, "2022-03-30", 100, 6)]
-    #[case::e_l1_from_the_eighth(IntervalUnit::Month, "2023-01-08", 5000, 3871)]
-    #[case::a_whole_month(IntervalUnit::Month, "2022-03-01", 100, 100)]
-    fn a_base_fee_prorates_by_whole_days(
-        #[case] unit: IntervalUnit,
-        #[case] starts_on: &str,
-        #[case] fee_minor: i64,
-        #[case] expect_minor: i64,
-    ) {
-        let calendar = BillingCalendar {
-            interval: Interval::new(unit, 1).unwrap(),
-            anchor: Anchor::Calendar,
-            starts_on: starts_on.parse().unwrap(),
-            time_zone: TimeZone::UTC,
-        };
-        let fee = Money { amount_minor: fee_minor, currency: "USD".parse().unwrap() };
-        let exact = base_fee(fee, &calendar.period(0).unwrap()).unwrap();
-        assert_eq!(Money::rounded(exact, fee.currency).unwrap().amount_minor, expect_minor);
+    for part in window.sub_lines {
+        match all.sub_lines.iter_mut().find(|known| known.is_like(&part)) {
+            Some(known) => known.merge(&part)?,
+            None => all.sub_lines.push(part),
+        }
     }
+    Ok(())
+}
+
+/// Rounds once, and takes off what was billed.
+fn close(price: &Price, exact: Exact, period: &PeriodState) -> Result<Rated, RatingError> {
+    let zero = Money::zero(period.currency);
+    let billed = period.billed.unwrap_or(Billed { quantity: Decimal::ZERO, amount: zero, true_up: zero });
+    let amount = Money::rounded(exact.amount, period.currency)?;
+    let less = |amount: Money, billed: Money| amount.checked_add(proration::negated(billed)?);
+    Ok(Rated {
+        due: less(amount, billed.amount)?,
+        true_up: true_up(price, &exact, amount, billed.true_up)?,
+        quantity: exact.quantity,
+        billed_quantity: billed.quantity.normalize(),
+        billable: exact.billable,
+        sub_lines: exact.sub_lines,
+        steps: exact.steps,
+        exact: exact.amount,
+        amount,
+    })
+}
+
+/// The difference of two rounded amounts, so that the line and its true-up add up to the floor.
+fn true_up(price: &Price, exact: &Exact, amount: Money, billed: Money) -> Result<Option<TrueUp>, RatingError> {
+    let Charge::Usage(charge) = price.charge() else { return Ok(None) };
+    let Some(floor) = charge.modifiers().floor else { return Ok(None) };
+    let least = Money::rounded(arithmetic::plus(exact.amount, exact.shortfall)?, amount.currency)?;
+    let missing = least.checked_add(proration::negated(amount)?)?;
+    let due = missing.checked_add(proration::negated(billed)?)?;
+    let nothing = missing.amount_minor == 0 && due.amount_minor == 0;
+    Ok((!nothing).then_some(TrueUp { floor, exact: exact.shortfall, amount: missing, due }))
 }

@@ -1,40 +1,38 @@
-//! Rating: a price and a quantity become an exact amount, and a line rounds it once (RATING.md).
+//! Rating: a price and usage become an exact amount, a line rounds it once, and lines become a total (RATING.md).
 //!
-//! One price model a file. Invariants: pure and deterministic; no rate is rounded before it is multiplied; the tiers
-//! of a line add up to its exact amount.
+//! One price model a file; `modifiers` is the pipeline around them. Then, in the order of an invoice: [`proration`],
+//! [`coupon`], [`tax`], [`credit`]. Invariants: pure and deterministic; no floats; all arithmetic is checked; no rate is
+//! rounded before it is multiplied; the sub-lines of a line add up to its amount before the modifiers; whatever is
+//! split equals the whole.
 
+mod arithmetic;
+pub mod coupon;
+pub mod credit;
+mod dynamic;
+mod error;
+pub mod feed;
+mod flat;
 mod graduated;
+mod graduated_percentage;
 mod line;
+mod matrix;
+mod modifiers;
+mod package;
+mod parts;
 mod per_unit;
+mod percentage;
+pub mod proration;
+mod seats;
+pub mod split;
+pub mod tax;
+#[cfg(test)]
+mod tests;
+mod usage;
+mod volume;
 
-pub use line::{Rated, base_fee, rate};
-
-use rust_decimal::Decimal;
-
-/// What one tier contributed to an amount.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TierCharge {
-    /// The tier begins after this quantity.
-    pub from: Decimal,
-    /// Last quantity inside, `None` for the open end.
-    pub up_to: Option<Decimal>,
-    /// Units that fell into it.
-    pub quantity: Decimal,
-    /// Price of each, major units.
-    pub unit_price: Decimal,
-    /// Charged for entering it, major units.
-    pub flat_fee: Decimal,
-    /// `quantity × unit_price + flat_fee`, exact.
-    pub amount: Decimal,
-}
-
-/// An amount that does not fit into a decimal; no real price gets near this.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the amount of the line is out of range")]
-pub struct AmountOutOfRange;
-
-impl From<crate::money::MoneyError> for AmountOutOfRange {
-    fn from(_: crate::money::MoneyError) -> Self {
-        Self
-    }
-}
+pub use error::{AmountOutOfRange, RatingError};
+pub use feed::Feed;
+pub use line::{Billed, PeriodState, Rated, TrueUp, WINDOWS_MAX, rate, rate_windows};
+pub use parts::{Basis, Modifier, Step, SubLine};
+pub use proration::{DayShare, base_fee};
+pub use usage::{EventValues, GroupUsage, SeatSpan, Usage};

@@ -3,7 +3,7 @@
 //! Invariant: counting over a window equals counting over its parts: sums add, maxima take the largest, and distinct
 //! values are united, never added.
 
-use super::{GroupKey, Tally, TotalOutOfRange, meter::ValueDigest};
+use super::{GroupKey, Quantity, Tally, TotalOutOfRange, meter::ValueDigest};
 use crate::calendar::{self, CalendarError, Period};
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use rust_decimal::Decimal;
@@ -101,6 +101,21 @@ pub fn total(counters: impl IntoIterator<Item = HourlyCounter>, period: Period) 
     Ok(combine(counters, |_| (), |()| period)?.remove(&()).unwrap_or(Decimal::ZERO))
 }
 
+/// The sum and the number of what an average is made of.
+pub fn sum_and_count(counters: impl IntoIterator<Item = HourlyCounter>) -> Result<(Decimal, u64), TotalOutOfRange> {
+    let mut total = Tally::Average { sum: Quantity::ZERO, count: 0 };
+    for counter in counters {
+        let CounterValue::Tally(tally) = counter.value else { return Err(TotalOutOfRange) };
+        total = total.merge(tally)?;
+    }
+    match total {
+        Tally::Average { sum, count } => Ok((sum.decimal().ok_or(TotalOutOfRange)?, count)),
+        Tally::Sum(_) | Tally::Min(_) | Tally::Max(_) | Tally::Latest { .. } | Tally::Weighted { .. } => {
+            Err(TotalOutOfRange)
+        }
+    }
+}
+
 #[derive(Default)]
 struct Total {
     tally: Option<Tally>,
@@ -119,7 +134,6 @@ impl Total {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::usage::Quantity;
     use proptest::prelude::*;
     use rstest::rstest;
 
@@ -171,6 +185,25 @@ mod tests {
     #[case::nothing(vec![], 0)]
     fn counters_combine(#[case] counters: Vec<HourlyCounter>, #[case] expect: i64) {
         assert_eq!(total(counters, may()), Ok(Decimal::from(expect)));
+    }
+
+    #[rstest]
+    #[case::nothing(vec![], Ok(("0", 0)))]
+    #[case::two_hours(
+        vec![
+            tally("01T00", Tally::Average { sum: Quantity::whole(5), count: 2 }),
+            tally("02T00", Tally::Average { sum: Quantity::new(25, 1).unwrap(), count: 1 }),
+        ],
+        Ok(("7.5", 3))
+    )]
+    #[case::a_sum(vec![number("01T00", 2)], Err(TotalOutOfRange))]
+    #[case::a_distinct_value(vec![member("01T00", 1)], Err(TotalOutOfRange))]
+    fn an_average_is_taken_apart(
+        #[case] counters: Vec<HourlyCounter>,
+        #[case] expect: Result<(&str, u64), TotalOutOfRange>,
+    ) {
+        let expect = expect.map(|(sum, count)| (sum.parse().unwrap(), count));
+        assert_eq!(sum_and_count(counters), expect);
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! Plans as they are answered.
 
 use super::Interval;
-use crate::body::exact_text;
+use crate::routes::prices::Price;
 use domain::{
     Timestamp,
-    catalog::{self, PlanVersion},
+    catalog::{self, PlanVersion, PriceShape},
     id::PlanId,
     text::Slug,
 };
@@ -36,8 +36,9 @@ pub(crate) struct Plan {
     /// Charged once a period, in arrears, in minor units.
     #[schema(example = 1900)]
     base_fee_minor: i64,
-    /// What usage costs.
-    prices: Vec<Price>,
+    /// What is charged for.
+    #[schema(value_type = Vec<Price>)]
+    prices: Vec<PriceShape>,
     /// When this version was published.
     created_at: Timestamp,
 }
@@ -60,59 +61,6 @@ pub(crate) struct PlanListed {
     created_at: Timestamp,
 }
 
-/// What a plan charges for one meter.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Price {
-    /// Unique within the plan; names the invoice line.
-    #[schema(example = "traffic")]
-    key: String,
-    /// How the invoice line is called.
-    #[schema(example = "Traffic, per byte")]
-    name: String,
-    /// Slug of the meter whose quantity is charged.
-    #[schema(example = "bytes-out")]
-    meter: String,
-    /// Units a period that cost nothing.
-    #[schema(example = "1000000")]
-    included: String,
-    /// What the rest costs.
-    model: PriceModel,
-}
-
-/// How a quantity becomes money.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(tag = "type", rename_all = "camelCase")]
-pub(crate) enum PriceModel {
-    /// Quantity × unit price.
-    PerUnit {
-        /// Major units of the currency for one unit.
-        #[serde(rename = "unitPrice")]
-        #[schema(example = "0.0004")]
-        unit_price: String,
-    },
-    /// Each unit at the price of its tier.
-    Graduated {
-        /// In ascending order; the last one has no upper bound.
-        tiers: Vec<Tier>,
-    },
-}
-
-/// One tier of a graduated price.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Tier {
-    /// Last quantity inside; `null` for the last tier.
-    #[schema(example = "1000")]
-    up_to: Option<String>,
-    /// Price of each unit in it, in major units.
-    #[schema(example = "0.02")]
-    unit_price: String,
-    /// Charged once when the tier is entered, in major units.
-    #[schema(required = false, default = "0", example = "0")]
-    flat_fee: String,
-}
-
 impl Plan {
     pub(super) fn new(slug: &Slug, version: PlanVersion) -> Self {
         Self {
@@ -123,7 +71,7 @@ impl Plan {
             interval: version.interval.into(),
             currency: version.base_fee.currency.to_string(),
             base_fee_minor: version.base_fee.amount_minor,
-            prices: version.prices.into_iter().map(Price::from).collect(),
+            prices: version.prices.iter().map(PriceShape::from).collect(),
             created_at: version.created_at,
         }
     }
@@ -137,30 +85,6 @@ impl From<catalog::Plan> for PlanListed {
             name: plan.name,
             latest_version: plan.latest_version,
             created_at: plan.created_at,
-        }
-    }
-}
-
-impl From<catalog::Price> for Price {
-    fn from(price: catalog::Price) -> Self {
-        let tier = |tier: catalog::Tier| Tier {
-            up_to: tier.up_to.map(exact_text),
-            unit_price: exact_text(tier.unit_price.value()),
-            flat_fee: exact_text(tier.flat_fee.value()),
-        };
-        Self {
-            key: price.key.to_string(),
-            name: price.name,
-            meter: price.meter.to_string(),
-            included: exact_text(price.included),
-            model: match price.model {
-                catalog::PriceModel::PerUnit { unit_price } => {
-                    PriceModel::PerUnit { unit_price: exact_text(unit_price.value()) }
-                }
-                catalog::PriceModel::Graduated { tiers } => {
-                    PriceModel::Graduated { tiers: tiers.into_iter().map(tier).collect() }
-                }
-            },
         }
     }
 }

@@ -1,12 +1,11 @@
 //! Plans as they are sent, and the way from there to the catalog.
 
-use super::{Interval, answer::PriceModel};
-use crate::body::Exact;
+use super::Interval;
+use crate::routes::prices::Price;
 use domain::{
-    Decimal, Timestamp, Violation,
-    catalog::{self, PlanRef, PlanVersion},
-    money::{Currency, Money, Rate},
-    text::Slug,
+    Timestamp, Violation,
+    catalog::{self, PlanRef, PlanVersion, PriceShape},
+    money::{Currency, Money},
 };
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -31,8 +30,9 @@ pub(crate) struct NewPlan {
     #[serde(default)]
     #[schema(default = 0, minimum = 0, example = 1900)]
     base_fee_minor: i64,
-    /// What usage costs.
-    prices: Vec<NewPrice>,
+    /// What is charged for.
+    #[schema(value_type = Vec<Price>)]
+    prices: Vec<PriceShape>,
 }
 
 /// A plan's next version.
@@ -52,60 +52,9 @@ pub(crate) struct NewPlanVersion {
     #[serde(default)]
     #[schema(default = 0, minimum = 0, example = 1900)]
     base_fee_minor: i64,
-    /// What usage costs.
-    prices: Vec<NewPrice>,
-}
-
-/// A price of a plan to be published.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(crate) struct NewPrice {
-    /// Unique within the plan; names the invoice line.
-    #[schema(example = "traffic")]
-    key: String,
-    /// How the invoice line is called.
-    #[schema(example = "Traffic, per byte")]
-    name: String,
-    /// Slug of the meter whose quantity is charged.
-    #[schema(example = "bytes-out")]
-    meter: String,
-    /// Units a period that cost nothing.
-    #[serde(default = "zero")]
-    #[schema(value_type = String, default = "0", example = "1000000")]
-    included: Exact,
-    /// What the rest costs.
-    #[schema(value_type = PriceModel)]
-    model: NewPriceModel,
-}
-
-/// A price model as it is sent: one shape for all, so that a refusal can name the field.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct NewPriceModel {
-    #[serde(rename = "type")]
-    model_type: ModelType,
-    unit_price: Option<Exact>,
-    tiers: Option<Vec<NewTier>>,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-enum ModelType {
-    PerUnit,
-    Graduated,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct NewTier {
-    up_to: Option<Exact>,
-    unit_price: Exact,
-    #[serde(default = "zero")]
-    flat_fee: Exact,
-}
-
-fn zero() -> Exact {
-    Exact(Decimal::ZERO)
+    /// What is charged for.
+    #[schema(value_type = Vec<Price>)]
+    prices: Vec<PriceShape>,
 }
 
 impl NewPlan {
@@ -122,8 +71,8 @@ impl NewPlanVersion {
         let currency: Currency = self.currency.parse().map_err(|_| {
             Violation::new("/currency", "unknown_currency", "send the ISO 4217 code of a currency with a minor unit")
         })?;
-        let price = |(index, price): (usize, NewPrice)| {
-            price.decide().map_err(|violation| violation.under(&format!("/prices/{index}")))
+        let price = |(index, price): (usize, PriceShape)| {
+            catalog::Price::try_from(price).map_err(|violation| violation.under(&format!("/prices/{index}")))
         };
         let version = PlanVersion {
             reference,
@@ -138,56 +87,9 @@ impl NewPlanVersion {
     }
 }
 
-impl NewPrice {
-    fn decide(self) -> Result<catalog::Price, Violation> {
-        Ok(catalog::Price {
-            key: Slug::parse(&self.key).map_err(|violation| violation.under("/key"))?,
-            name: self.name,
-            meter: Slug::parse(&self.meter).map_err(|violation| violation.under("/meter"))?,
-            included: self.included.0,
-            model: self.model.decide().map_err(|violation| violation.under("/model"))?,
-        })
-    }
-}
-
-impl NewPriceModel {
-    fn decide(self) -> Result<catalog::PriceModel, Violation> {
-        let required = |pointer| Violation::new(pointer, "required", "this model needs it");
-        let not_allowed = |pointer| Violation::new(pointer, "not_allowed", "this model does not have it");
-        match (self.model_type, self.unit_price, self.tiers) {
-            (ModelType::PerUnit, None, _) => Err(required("/unitPrice")),
-            (ModelType::PerUnit, Some(_), Some(_)) => Err(not_allowed("/tiers")),
-            (ModelType::PerUnit, Some(price), None) => {
-                Ok(catalog::PriceModel::PerUnit { unit_price: rate("/unitPrice", price)? })
-            }
-            (ModelType::Graduated, _, None) => Err(required("/tiers")),
-            (ModelType::Graduated, Some(_), Some(_)) => Err(not_allowed("/unitPrice")),
-            (ModelType::Graduated, None, Some(tiers)) => {
-                let tiers = tiers.into_iter().enumerate().map(|(index, tier)| tier.decide(index));
-                Ok(catalog::PriceModel::Graduated { tiers: tiers.collect::<Result<_, _>>()? })
-            }
-        }
-    }
-}
-
-impl NewTier {
-    fn decide(self, index: usize) -> Result<catalog::Tier, Violation> {
-        Ok(catalog::Tier {
-            up_to: self.up_to.map(|Exact(bound)| bound),
-            unit_price: rate(&format!("/tiers/{index}/unitPrice"), self.unit_price)?,
-            flat_fee: rate(&format!("/tiers/{index}/flatFee"), self.flat_fee)?,
-        })
-    }
-}
-
-fn rate(pointer: &str, Exact(value): Exact) -> Result<Rate, Violation> {
-    let message = "send zero or more, below a billion, with at most 12 decimals";
-    Rate::new(value).ok_or_else(|| Violation::new(pointer, "rate_out_of_range", message))
-}
-
 /// A violation of the catalog's rules, with the pointer as the field is called here.
 fn as_sent(mut violation: Violation) -> Violation {
-    violation.pointer = violation.pointer.replace("/baseFee", "/baseFeeMinor").replace("/tiers", "/model/tiers");
+    violation.pointer = violation.pointer.replace("/baseFee", "/baseFeeMinor");
     violation
 }
 
@@ -195,7 +97,7 @@ fn as_sent(mut violation: Violation) -> Violation {
 mod tests {
     use super::*;
     use crate::routes::plans::answer::Plan;
-    use domain::id::PlanId;
+    use domain::{id::PlanId, text::Slug};
     use rstest::rstest;
     use std::num::NonZeroU32;
 
@@ -219,7 +121,7 @@ mod tests {
     #[case(r#"{"type":"perUnit","unitPrice":"-1"}"#, Some(("/unitPrice", "rate_out_of_range")))]
     #[case(r#"{"type":"graduated"}"#, Some(("/tiers", "required")))]
     #[case(r#"{"type":"graduated","tiers":[]}"#, Some(("/tiers", "tier_count")))]
-    #[case(r#"{"type":"graduated","unitPrice":"1","tiers":[]}"#, Some(("/unitPrice", "not_allowed")))]
+    #[case(r#"{"type":"graduated","unitPrice":"1","tiers":[{"unitPrice":"1"}]}"#, Some(("/unitPrice", "not_allowed")))]
     #[case(r#"{"type":"graduated","tiers":[{"upTo":"10","unitPrice":"1"}]}"#, Some(("/tiers/0/upTo", "tier_bounded")))]
     #[case(
         r#"{"type":"graduated","tiers":[{"unitPrice":"1","flatFee":"1000000000"}]}"#,
