@@ -4,7 +4,7 @@ use cloud::{Fault, World};
 use domain::{
     calendar::Period,
     catalog::{Charge, Price, UsageCharge},
-    invoice::{Draft, Line, Statement},
+    invoice::{Draft, Line, Notes, Statement, SubscriptionRun, TaxTreatment},
     money::Money,
     rating::{DayShare, Feed, Usage},
     subscription::{self, Subscription},
@@ -22,21 +22,25 @@ pub(crate) async fn draft(world: &World, subscription: &Subscription, n: u32) ->
     let currency = plan.base_fee.currency;
     let mut lines = Vec::with_capacity(plan.prices.len() + 1);
     if plan.base_fee.amount_minor > 0 {
-        lines.push(Line::base_fee(&plan.name, plan.base_fee, &billing_period).map_err(impossible)?);
+        lines.push(Line::base_fee(subscription.plan, &plan.name, plan.base_fee, &billing_period).map_err(impossible)?);
     }
     for price in &plan.prices {
         let usage = usage(world, subscription, price, billing_period.period).await?;
-        lines.extend(Line::of_price(price, &usage, days, currency).map_err(impossible)?);
+        lines.extend(Line::of_price(subscription.plan, price, &usage, days, currency).map_err(impossible)?);
     }
     let statement = Statement {
         id: subscription::invoice_id(subscription.id, n),
         tenant_id: subscription.tenant_id,
-        subscription_id: subscription.id,
-        plan: subscription.plan,
+        subscription: Some(SubscriptionRun { id: subscription.id, plan: subscription.plan, run: Some(n + 1) }),
         period: billing_period.period,
         days: (billing_period.first_day, last_day),
         lines,
+        discounts: Vec::new(),
+        tax_treatment: TaxTreatment::Taxed,
+        taxes: Vec::new(),
+        credits: Vec::new(),
         total: Money::zero(currency),
+        notes: Notes::default(),
     };
     Draft::new(statement).map_err(impossible)
 }

@@ -89,7 +89,9 @@ async fn bill_once(
     let numbers_used = store.invoice_numbers_used().await?;
     let number = InvoiceNumber::new(&tenant.slug, numbers_used + 1);
     let invoice = draft.clone().finalize(number, now, world.settings().payment_term);
-    let facts = facts(&draft, &invoice, correlation_id).map_err(|error| Fault::permanent("encode event", error))?;
+    let invoice = invoice.map_err(|error| Fault::permanent("bill period", error))?;
+    let facts = facts(&draft, &invoice, subscription_id, correlation_id)
+        .map_err(|error| Fault::permanent("encode event", error))?;
     let next = next_bill(world, &subscription, period)?;
     store.bill(&invoice, numbers_used, next, &facts, now).await.map(Some)
 }
@@ -100,14 +102,19 @@ fn next_bill(world: &World, subscription: &Subscription, period: u32) -> Result<
 }
 
 /// What happened, in the order in which it did.
-fn facts(draft: &Draft, invoice: &Invoice, correlation_id: &CorrelationId) -> Result<Vec<Message>, serde_json::Error> {
+fn facts(
+    draft: &Draft,
+    invoice: &Invoice,
+    subscription_id: SubscriptionId,
+    correlation_id: &CorrelationId,
+) -> Result<Vec<Message>, serde_json::Error> {
     let Some(open) = invoice.issued() else { return Ok(Vec::new()) };
     let statement = draft.statement();
     let (at, tenant_id, id) = (open.finalized_at, statement.tenant_id, statement.id.to_string());
     let reports = [id.as_str()];
     let created = InvoiceCreatedV1 {
         invoice_id: statement.id,
-        subscription_id: statement.subscription_id,
+        subscription_id,
         period: statement.period.into(),
         total: statement.total.into(),
     };
@@ -119,11 +126,7 @@ fn facts(draft: &Draft, invoice: &Invoice, correlation_id: &CorrelationId) -> Re
         due_at: open.due_at,
         digest: domain::invoice::digest(open),
     };
-    let closed = BillingPeriodClosedV1 {
-        subscription_id: statement.subscription_id,
-        period: statement.period.into(),
-        invoice_id: statement.id,
-    };
+    let closed = BillingPeriodClosedV1 { subscription_id, period: statement.period.into(), invoice_id: statement.id };
     Ok(vec![
         Envelope::new("billing", tenant_id, at, correlation_id.clone(), &reports, closed).encode()?,
         Envelope::new("billing", tenant_id, at, correlation_id.clone(), &reports, created).encode()?,

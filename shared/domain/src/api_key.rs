@@ -82,14 +82,7 @@ impl FromStr for KeyDigest {
     type Err = KeyDigestError;
 
     fn from_str(text: &str) -> Result<Self, KeyDigestError> {
-        if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return Err(KeyDigestError);
-        }
-        let mut digest = [0; 32];
-        for (at, byte) in digest.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).map_err(|_| KeyDigestError)?;
-        }
-        Ok(Self(digest))
+        crate::text::Hex::parse_32(text).map(Self).ok_or(KeyDigestError)
     }
 }
 

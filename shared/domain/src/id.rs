@@ -111,6 +111,18 @@ typed_ids! {
     SubscriptionId = "sub";
     /// An invoice.
     InvoiceId = "inv";
+    /// A credit note.
+    CreditNoteId = "cn";
+    /// A coupon of the catalog.
+    CouponId = "cpn";
+    /// A tax rate of the catalog.
+    TaxRateId = "tax";
+    /// Credit that a tenant was granted.
+    GrantId = "grt";
+    /// A payment of an invoice.
+    PaymentId = "pay";
+    /// A transaction of a tenant's ledger.
+    TransactionId = "ltx";
     /// A tenant's webhook endpoint.
     EndpointId = "whe";
     /// One event on its way to one endpoint.

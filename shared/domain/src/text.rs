@@ -53,6 +53,21 @@ impl fmt::Display for Hex<'_> {
     }
 }
 
+impl Hex<'_> {
+    /// The 32 bytes that `text` says in 64 hex digits of either case.
+    #[must_use]
+    pub fn parse_32(text: &str) -> Option<[u8; 32]> {
+        if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return None;
+        }
+        let mut bytes = [0; 32];
+        for (index, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&text[2 * index..2 * index + 2], 16).ok()?;
+        }
+        Some(bytes)
+    }
+}
+
 /// Checks a name for people: any script, 1 to [`NAME_LENGTH_MAX`] characters, no control characters, no blank ends.
 pub fn check_name(text: &str) -> Result<(), Violation> {
     let length = text.chars().count();
@@ -92,5 +107,16 @@ mod tests {
     #[case::line_break("Acme\nInc", false)]
     fn a_name_fits_on_a_line(#[case] text: &str, #[case] good: bool) {
         assert_eq!(check_name(text).is_ok(), good);
+    }
+
+    #[test]
+    fn a_digest_survives_its_text_form() {
+        let bytes = crate::id::digest(&["a"]);
+        let text = Hex(&bytes).to_string();
+        assert_eq!(Hex::parse_32(&text), Some(bytes));
+        assert_eq!(Hex::parse_32(&text.to_uppercase()), Some(bytes));
+        for other in [text[1..].to_owned(), format!("g{}", &text[1..]), format!("+{}", &text[1..])] {
+            assert_eq!(Hex::parse_32(&other), None, "{other}");
+        }
     }
 }

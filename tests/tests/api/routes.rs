@@ -8,7 +8,7 @@ use domain::{
     calendar::Period,
     catalog::PlanRef,
     id::{DeliveryId, EndpointId, EventId, PlanId, SubscriptionId, TenantId},
-    invoice::{Draft, InvoiceNumber, Line, LineDetail, Statement},
+    invoice::{Draft, InvoiceNumber, Line, LineDetail, Notes, Statement, SubscriptionRun, TaxTreatment},
     money::{Currency, Money},
     subscription,
     text::Slug,
@@ -204,6 +204,8 @@ async fn invoice(api: &Api, subscription_id: SubscriptionId) -> String {
     let amount = Money { amount_minor: 1900, currency };
     let line = Line {
         key: "base".to_owned(),
+        source: None,
+        days: None,
         description: "Basic".to_owned(),
         exact: amount.major(),
         amount,
@@ -212,15 +214,23 @@ async fn invoice(api: &Api, subscription_id: SubscriptionId) -> String {
     let draft = Draft::new(Statement {
         id: subscription::invoice_id(subscription_id, 0),
         tenant_id,
-        subscription_id,
-        plan: PlanRef { plan_id: PlanId::derived(&["basic"]), version: NonZeroU32::MIN },
+        subscription: Some(SubscriptionRun {
+            id: subscription_id,
+            plan: PlanRef { plan_id: PlanId::derived(&["basic"]), version: NonZeroU32::MIN },
+            run: Some(1),
+        }),
         period: Period::new(instant("2026-05-01T00:00:00Z"), instant("2026-06-01T00:00:00Z")).unwrap(),
         days: (day("2026-05-01"), day("2026-05-31")),
         lines: vec![line],
+        discounts: Vec::new(),
+        tax_treatment: TaxTreatment::Taxed,
+        taxes: Vec::new(),
+        credits: Vec::new(),
         total: amount,
+        notes: Notes::default(),
     });
     let number = InvoiceNumber::new(&Slug::parse("acme").unwrap(), 1);
-    let invoice = draft.unwrap().finalize(number, world.now(), SignedDuration::from_hours(24 * 14));
+    let invoice = draft.unwrap().finalize(number, world.now(), SignedDuration::from_hours(24 * 14)).unwrap();
     let next = NextBill { subscription_id, period: 0, closes_at: instant("2026-07-01T01:00:00Z") };
     world.store(tenant_id).bill(&invoice, 0, next, &[], world.now()).await.unwrap();
     invoice.statement().id.to_string()

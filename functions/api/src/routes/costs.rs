@@ -10,6 +10,7 @@ use crate::{
     page::{self, List, Paging},
     parameters::{self, invalid},
     problem::Problem,
+    routes::usage_query,
     state::Api,
 };
 use axum::extract::{OriginalUri, State};
@@ -27,7 +28,6 @@ use domain::{
     id::TenantId,
 };
 use http::Uri;
-use jiff::SignedDuration;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -135,11 +135,7 @@ fn period(uri: &Uri, now: Timestamp) -> Result<Period, Problem> {
         Some(from) => from,
         None => month.map_err(|_| invalid("to", "send a time before the year 9999"))?,
     };
-    if to.duration_since(from) > SignedDuration::from_hours(24 * RANGE_DAYS_MAX) {
-        let detail = format!("ask for at most {RANGE_DAYS_MAX} days at once");
-        return Err(Problem::bad_request("range_too_long", detail));
-    }
-    Period::new(from, to).ok_or_else(|| Problem::bad_request("invalid_range", "from must be before to"))
+    usage_query::range(from, to, RANGE_DAYS_MAX)
 }
 
 async fn cost(api: &Api, tenant_id: TenantId, tenant: String, period: Period) -> Result<Cost, Fault> {

@@ -140,10 +140,9 @@ fn refusal(error: &RatingError) -> Problem {
             let message = format!("the price needs {needs}");
             Violation::new("/eventValues", "required", message)
         }
-        RatingError::TooManyDays
-        | RatingError::TooManyWindows
-        | RatingError::MixedCurrencies
-        | RatingError::NoSeats => return Problem::internal(error.to_string()),
+        RatingError::TooManyDays | RatingError::TooManyWindows | RatingError::MixedCurrencies => {
+            return Problem::internal(error.to_string());
+        }
     };
     violation.into()
 }

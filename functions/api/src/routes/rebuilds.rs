@@ -151,7 +151,7 @@ fn decide(new: &NewRebuild, time_zone: &TimeZone) -> Result<Order, Problem> {
     let period = period(new, time_zone)?;
     let digest = match &new.digest {
         None => [0; 32],
-        Some(text) => digest(text).ok_or_else(|| {
+        Some(text) => Hex::parse_32(text).ok_or_else(|| {
             Violation::new("/digest", "invalid_digest", "send the digest that the part before was answered with")
         })?,
     };
@@ -161,19 +161,7 @@ fn decide(new: &NewRebuild, time_zone: &TimeZone) -> Result<Order, Problem> {
 fn period(new: &NewRebuild, time_zone: &TimeZone) -> Result<Period, Problem> {
     usage_query::check_aligned("from", new.from, time_zone).map_err(|problem| problem.at("/from"))?;
     usage_query::check_aligned("to", new.to, time_zone).map_err(|problem| problem.at("/to"))?;
-    usage_query::range(new.from, new.to).map_err(|problem| problem.at("/to"))
-}
-
-/// The 32 bytes that 64 hex digits say.
-fn digest(text: &str) -> Option<[u8; 32]> {
-    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    let mut digest = [0; 32];
-    for (position, byte) in digest.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(2 * position..2 * position + 2)?, 16).ok()?;
-    }
-    Some(digest)
+    usage_query::range(new.from, new.to, usage_query::RANGE_DAYS_MAX).map_err(|problem| problem.at("/to"))
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ use std::collections::BTreeMap;
 use utoipa::{IntoParams, ToSchema};
 
 /// Longest range of one query.
-const RANGE_DAYS_MAX: i64 = 400;
+pub(crate) const RANGE_DAYS_MAX: i64 = 400;
 /// Most rows of one answer; a wider window or a shorter range has fewer.
 const ROWS_MAX: usize = 10_000;
 
@@ -147,7 +147,7 @@ fn period(uri: &Uri, time_zone: &TimeZone, now: Timestamp) -> Result<Period, Pro
         Some(to) => to,
         None => Window::Hour.end(now, time_zone).map_err(out_of_range)?,
     };
-    range(from, to)
+    range(from, to, RANGE_DAYS_MAX)
 }
 
 /// Refuses an instant within an hour, as counters are hourly; `name` is what it was sent as.
@@ -159,10 +159,10 @@ pub(crate) fn check_aligned(name: &str, instant: Timestamp, time_zone: &TimeZone
     Err(Problem::bad_request("not_aligned", detail))
 }
 
-/// The range from `from` to before `to`, unless it is empty or too long.
-pub(crate) fn range(from: Timestamp, to: Timestamp) -> Result<Period, Problem> {
-    if to.duration_since(from) > SignedDuration::from_hours(24 * RANGE_DAYS_MAX) {
-        let detail = format!("ask for at most {RANGE_DAYS_MAX} days at once");
+/// The range from `from` to before `to`, unless it is empty or longer than `days_max`.
+pub(crate) fn range(from: Timestamp, to: Timestamp, days_max: i64) -> Result<Period, Problem> {
+    if to.duration_since(from) > SignedDuration::from_hours(24 * days_max) {
+        let detail = format!("ask for at most {days_max} days at once");
         return Err(Problem::bad_request("range_too_long", detail));
     }
     Period::new(from, to).ok_or_else(|| Problem::bad_request("invalid_range", "from must be before to"))

@@ -30,6 +30,17 @@ pub(super) fn line(line: &invoice::Line) -> Line {
                 _ => Line { tiers: sub_lines.iter().map(row).chain(amounts).collect(), ..line },
             }
         }
+        LineDetail::Seats { quantity, sub_lines } => {
+            Line { quantity: decimal(*quantity), tiers: sub_lines.iter().map(row).collect(), ..printed }
+        }
+        LineDetail::Adjustment { of: _, line: _, quantity_before, quantity_after } => Line {
+            quantity: decimal(*quantity_after - *quantity_before),
+            detail: Some(format!("Billed so far: {}", decimal(*quantity_before))),
+            ..printed
+        },
+        LineDetail::OneOff { quantity, unit_price } => {
+            Line { quantity: decimal(*quantity), unit_price: decimal(*unit_price), ..printed }
+        }
         LineDetail::TrueUp { floor, active_days, full_days, .. } => {
             let floor = match floor {
                 SpendFloor::Minimum(amount) => format!("Missing to the minimum of {}", decimal(amount.value())),
@@ -52,19 +63,7 @@ fn in_days(text: &str, active: u32, full: u32) -> String {
 
 /// Whether the one unit price beside the line says all of it.
 fn is_plain(part: &SubLine) -> bool {
-    let is_whole = match &part.basis {
-        Basis::Units => true,
-        Basis::Tier { from, up_to } => from.is_zero() && up_to.is_none(),
-        Basis::Packages { .. }
-        | Basis::Cell { .. }
-        | Basis::Value
-        | Basis::Events
-        | Basis::EventsAtMinimum
-        | Basis::EventsAtMaximum
-        | Basis::Amounts
-        | Basis::Fee { .. }
-        | Basis::Seats { .. } => false,
-    };
+    let is_whole = part.basis.bounds().is_some_and(|(from, up_to)| from.is_zero() && up_to.is_none());
     is_whole && part.flat_fee.is_zero()
 }
 
@@ -162,11 +161,13 @@ fn amount_row(step: &Step) -> Option<Tier> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::{catalog::PlanRef, id::PlanId};
     use domain::{
         catalog::{Price, PriceShape},
         rating::{DayShare, GroupUsage, Usage},
     };
     use rstest::rstest;
+    use std::num::NonZeroU32;
 
     /// A line as one text: `quantity @ unit price | detail`, and a text for each row below.
     fn printed(rest: &str, usage: &Usage) -> Vec<String> {
@@ -174,7 +175,8 @@ mod tests {
             serde_json::from_str(&format!(r#"{{"key":"k","name":"K","meter":"m",{rest}}}"#)).unwrap();
         let price = Price::try_from(shape).unwrap();
         let days = DayShare::new(17, 31).unwrap();
-        let lines = domain::invoice::Line::of_price(&price, usage, days, "USD".parse().unwrap()).unwrap();
+        let plan = PlanRef { plan_id: PlanId::derived(&["pro"]), version: NonZeroU32::MIN };
+        let lines = domain::invoice::Line::of_price(plan, &price, usage, days, "USD".parse().unwrap()).unwrap();
         let mut texts = Vec::new();
         for of in &lines {
             let Line { quantity, unit_price, detail, amount, tiers, .. } = line(of);
@@ -244,6 +246,8 @@ mod tests {
         let amount = domain::money::Money { amount_minor: 1_900, currency: "USD".parse().unwrap() };
         let fee = invoice::Line {
             key: key.to_owned(),
+            source: None,
+            days: None,
             description: "Pro".to_owned(),
             exact: amount.major(),
             amount,

@@ -6,7 +6,7 @@
 use super::{
     TenantStore,
     dynamo::{self, Range, Transacted},
-    invoice_shape::{self, InvoiceV2, PDF},
+    invoice_shape::{self, InvoiceV3, PDF},
     item::{self, Cursor, Page},
     key::{self, Key},
     outbox, subscriptions,
@@ -80,7 +80,7 @@ impl TenantStore<'_> {
     ) -> Result<BillOutcome, Fault> {
         let table = &self.world.settings().invoices_table;
         let id = invoice.statement().id;
-        let stored = InvoiceV2::from(&StoredInvoice { invoice: invoice.clone(), pdf: None });
+        let stored = InvoiceV3::from(&StoredInvoice { invoice: invoice.clone(), pdf: None });
         let mut listed = Key::InvoiceListed(self.tenant_id, now, id).attributes();
         listed.insert("invoiceId".to_owned(), AttributeValue::S(id.to_string()));
         let mut actions = vec![

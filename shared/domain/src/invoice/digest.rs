@@ -2,10 +2,13 @@
 //!
 //! A PDF is not byte-identical each time it is printed; this digest, kept beside it, tells whether two say the same.
 //! Invariant: the texts under the digest are frozen. Version 1 is that of an invoice whose lines it can say: fees, and
-//! usage in tiers after included units, which is all there was once. Every other invoice has version 2, so that what an
-//! invoice says decides alone, however it was stored.
+//! usage in tiers after included units, which is all there was once. Version 2 knows every model and modifier; version 3
+//! seats, adjustments, and what stands between the lines and the total. An invoice has the first version that says all of
+//! it, so that what it says decides alone, however it was stored.
 
-use super::{Line, LineDetail, Open};
+mod third;
+
+use super::{Line, LineDetail, Open, Statement};
 use crate::{
     catalog::{Rounding, SpendFloor},
     rating::{Basis, Modifier, Step, SubLine},
@@ -17,17 +20,19 @@ use std::fmt::{Display, Write};
 #[must_use]
 pub fn digest(open: &Open) -> String {
     let statement = &open.statement;
-    let is_first = statement.lines.iter().all(is_said_by_version_1);
-    let mut text = String::from(if is_first { "meterline-invoice-v1\n" } else { "meterline-invoice-v2\n" });
+    let version = version(statement);
+    let mut text = format!("meterline-invoice-v{version}\n");
     let mut say = |name: &str, value: &dyn Display| {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{name}={value}");
     };
     say("id", &statement.id);
     say("tenant", &statement.tenant_id);
-    say("subscription", &statement.subscription_id);
-    say("plan", &statement.plan.plan_id);
-    say("planVersion", &statement.plan.version);
+    if let Some(subscription) = &statement.subscription {
+        say("subscription", &subscription.id);
+        say("plan", &subscription.plan.plan_id);
+        say("planVersion", &subscription.plan.version);
+    }
     say("start", &statement.period.start());
     say("end", &statement.period.end());
     say("number", &open.number);
@@ -38,10 +43,25 @@ pub fn digest(open: &Open) -> String {
         say("description", &quoted(&line.description));
         say("exact", &line.exact.normalize());
         say("amount", &line.amount);
-        if is_first { say_detail_1(&line.detail, &mut say) } else { say_detail_2(&line.detail, &mut say) }
+        match version {
+            1 => say_detail_1(&line.detail, &mut say),
+            2 => say_detail_2(&line.detail, &mut say),
+            _ => third::say_line(line, &mut say),
+        }
+    }
+    if version > 2 {
+        third::say_adjustments(statement, &mut say);
     }
     say("total", &statement.total);
     crate::text::Hex(&crate::id::digest(&[&text])).to_string()
+}
+
+/// The first version that says all of `statement`.
+fn version(statement: &Statement) -> u8 {
+    if third::is_needed(statement) {
+        return 3;
+    }
+    if statement.lines.iter().all(is_said_by_version_1) { 1 } else { 2 }
 }
 
 /// JSON quoting keeps a line break in a text from looking like a field.
@@ -53,17 +73,20 @@ fn is_said_by_version_1(line: &Line) -> bool {
     match &line.detail {
         LineDetail::Fee { .. } => true,
         LineDetail::Usage { sub_lines, steps, .. } => {
-            sub_lines.iter().all(|part| matches!(part.basis, Basis::Units | Basis::Tier { .. }))
+            sub_lines.iter().all(|part| part.basis.bounds().is_some())
                 && steps.iter().all(|step| matches!(step.modifier, Modifier::Included(_)))
         }
-        LineDetail::TrueUp { .. } => false,
+        LineDetail::TrueUp { .. }
+        | LineDetail::Seats { .. }
+        | LineDetail::Adjustment { .. }
+        | LineDetail::OneOff { .. } => false,
     }
 }
 
 fn say_detail_1(detail: &LineDetail, say: &mut impl FnMut(&str, &dyn Display)) {
     match detail {
         LineDetail::Fee { active_days, full_days } => say_days(*active_days, *full_days, say),
-        LineDetail::Usage { meter, quantity, sub_lines, steps } => {
+        LineDetail::Usage { meter, quantity, sub_lines, steps, evidence: _ } => {
             let included = steps.iter().find_map(|step| match step.modifier {
                 Modifier::Included(units) => Some(units),
                 Modifier::UnitConversion(_)
@@ -80,14 +103,17 @@ fn say_detail_1(detail: &LineDetail, say: &mut impl FnMut(&str, &dyn Display)) {
             }
         }
         // No invoice of version 1 has one.
-        LineDetail::TrueUp { .. } => {}
+        LineDetail::TrueUp { .. }
+        | LineDetail::Seats { .. }
+        | LineDetail::Adjustment { .. }
+        | LineDetail::OneOff { .. } => {}
     }
 }
 
 fn say_detail_2(detail: &LineDetail, say: &mut impl FnMut(&str, &dyn Display)) {
     match detail {
         LineDetail::Fee { active_days, full_days } => say_days(*active_days, *full_days, say),
-        LineDetail::Usage { meter, quantity, sub_lines, steps } => {
+        LineDetail::Usage { meter, quantity, sub_lines, steps, evidence: _ } => {
             say("meter", meter);
             say("quantity", &quantity.normalize());
             for step in steps {
@@ -102,6 +128,8 @@ fn say_detail_2(detail: &LineDetail, say: &mut impl FnMut(&str, &dyn Display)) {
             say_floor(*floor, say);
             say_days(*active_days, *full_days, say);
         }
+        // Only version 3 knows them.
+        LineDetail::Seats { .. } | LineDetail::Adjustment { .. } | LineDetail::OneOff { .. } => {}
     }
 }
 
@@ -194,7 +222,7 @@ mod tests {
 
     fn open(amounts: &[i64]) -> Open {
         let now = "2026-06-01T01:00:00Z".parse().unwrap();
-        match tests::draft(amounts).finalize(tests::number(), now, SignedDuration::ZERO) {
+        match tests::draft(amounts).finalize(tests::number(), now, SignedDuration::ZERO).unwrap() {
             Invoice::Open(open) => open,
             other => panic!("not open: {}", other.status()),
         }
@@ -220,7 +248,9 @@ mod tests {
         let shape: PriceShape = serde_json::from_str(&format!(r#"{{"key":"k","name":"K",{rest}}}"#)).unwrap();
         let price = Price::try_from(shape).unwrap();
         let mut open = open(&[1]);
-        open.statement.lines = Line::of_price(&price, usage, DayShare::WHOLE, open.statement.total.currency).unwrap();
+        let plan = open.statement.subscription.unwrap().plan;
+        let currency = open.statement.total.currency;
+        open.statement.lines = Line::of_price(plan, &price, usage, DayShare::WHOLE, currency).unwrap();
         open.statement.total = open.statement.lines[0].amount;
         open
     }

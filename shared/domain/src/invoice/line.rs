@@ -5,28 +5,54 @@
 
 use crate::{
     calendar::BillingPeriod,
-    catalog::{BASE_FEE_KEY, Charge, Price, SpendFloor},
+    catalog::{BASE_FEE_KEY, Charge, PlanRef, Price, SpendFloor},
+    id::InvoiceId,
     money::{Currency, Money},
     rating::{self, AmountOutOfRange, DayShare, PeriodState, RatingError, Step, SubLine, TrueUp, Usage},
+    text::Slug,
 };
+use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 /// What stands behind the price's key in the key of its true-up.
 pub const TRUE_UP_SUFFIX: &str = ".true-up";
 
-/// One charge.
+/// One charge, or a credit if its amount is negative.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {
-    /// Unique within the invoice: the price's key, that of its true-up, or `base`.
+    /// Unique within the invoice: the price's key, that of its true-up, or `base`; behind it, where the same price comes
+    /// twice, `@` and the first day.
     pub key: String,
+    /// Which price of which plan version it charges; `None` for what no plan charges.
+    pub source: Option<Source>,
     /// What it is for, as printed.
     pub description: String,
     /// The amount in major units before its one rounding.
     pub exact: Decimal,
     /// The amount charged.
     pub amount: Money,
+    /// First and last civil day that it is for, where they are not those of the invoice.
+    pub days: Option<(Date, Date)>,
     /// How it came about.
     pub detail: LineDetail,
+}
+
+/// Where in the catalog a charge comes from: what coupons are restricted by, and what explains the price.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The plan version.
+    pub plan: PlanRef,
+    /// Key of its price; `None` for the base fee.
+    pub price: Option<Slug>,
+}
+
+/// What of the usage log stands behind a quantity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// SHA-256 over the digests of the log's lanes, in their order.
+    pub digest: [u8; 32],
+    /// Events that were counted into them.
+    pub events: u64,
 }
 
 /// How the amount of a line came about.
@@ -49,6 +75,33 @@ pub enum LineDetail {
         sub_lines: Vec<SubLine>,
         /// What each modifier did, in order.
         steps: Vec<Step>,
+        /// What stands behind the quantity; `None` on invoices that were written before it was kept.
+        evidence: Option<Evidence>,
+    },
+    /// Licensed seats.
+    Seats {
+        /// The most at once.
+        quantity: Decimal,
+        /// Each stretch of days with its number of seats.
+        sub_lines: Vec<SubLine>,
+    },
+    /// Usage of a period that an earlier invoice has closed.
+    Adjustment {
+        /// That invoice.
+        of: InvoiceId,
+        /// The key of its line.
+        line: String,
+        /// What was billed so far.
+        quantity_before: Decimal,
+        /// What is counted now.
+        quantity_after: Decimal,
+    },
+    /// What was agreed outside of any plan.
+    OneOff {
+        /// How many.
+        quantity: Decimal,
+        /// Of each, major units.
+        unit_price: Decimal,
     },
     /// What another line lacks to its floor.
     TrueUp {
@@ -65,13 +118,20 @@ pub enum LineDetail {
 
 impl Line {
     /// The line of a base fee.
-    pub fn base_fee(plan_name: &str, fee: Money, period: &BillingPeriod) -> Result<Self, AmountOutOfRange> {
+    pub fn base_fee(
+        plan: PlanRef,
+        plan_name: &str,
+        fee: Money,
+        period: &BillingPeriod,
+    ) -> Result<Self, AmountOutOfRange> {
         let exact = rating::base_fee(fee, period)?;
         Ok(Self {
             key: BASE_FEE_KEY.to_owned(),
+            source: Some(Source { plan, price: None }),
             description: plan_name.to_owned(),
             exact,
             amount: Money::rounded(exact, fee.currency)?,
+            days: None,
             detail: LineDetail::Fee { active_days: period.active_days, full_days: period.full_days },
         })
     }
@@ -79,6 +139,7 @@ impl Line {
     /// The lines of a price for a period that is over and of which nothing was billed before: what was used, and what
     /// is missing to a floor.
     pub fn of_price(
+        plan: PlanRef,
         price: &Price,
         usage: &Usage,
         days: DayShare,
@@ -87,19 +148,22 @@ impl Line {
         let rated = rating::rate(price, usage, &PeriodState { days, ..PeriodState::whole(currency) })?;
         let detail = match price.charge() {
             Charge::Flat { .. } => LineDetail::Fee { active_days: days.active(), full_days: days.full() },
-            Charge::Seats { .. } => return Err(RatingError::NoSeats),
+            Charge::Seats { .. } => LineDetail::Seats { quantity: rated.quantity, sub_lines: rated.sub_lines },
             Charge::Usage(usage) => LineDetail::Usage {
                 meter: usage.meter().to_string(),
                 quantity: rated.quantity,
                 sub_lines: rated.sub_lines,
                 steps: rated.steps,
+                evidence: None,
             },
         };
         let line = Self {
             key: price.key().to_string(),
+            source: Some(Source { plan, price: Some(price.key().clone()) }),
             description: price.name().to_owned(),
             exact: rated.exact,
             amount: rated.amount,
+            days: None,
             detail,
         };
         let true_up = rated.true_up.map(|true_up| line.true_up(true_up, days));
@@ -109,6 +173,8 @@ impl Line {
     fn true_up(&self, true_up: TrueUp, days: DayShare) -> Self {
         Self {
             key: format!("{}{TRUE_UP_SUFFIX}", self.key),
+            source: self.source.clone(),
+            days: self.days,
             description: self.description.clone(),
             exact: true_up.exact,
             amount: true_up.amount,
@@ -130,7 +196,8 @@ mod tests {
 
     fn lines(rest: &str, usage: &Usage, days: DayShare) -> Result<Vec<Line>, RatingError> {
         let shape: PriceShape = serde_json::from_str(&format!(r#"{{"key":"k","name":"K",{rest}}}"#)).unwrap();
-        Line::of_price(&Price::try_from(shape).unwrap(), usage, days, "USD".parse().unwrap())
+        let plan = PlanRef { plan_id: crate::id::PlanId::derived(&["pro"]), version: std::num::NonZeroU32::MIN };
+        Line::of_price(plan, &Price::try_from(shape).unwrap(), usage, days, "USD".parse().unwrap())
     }
 
     fn quantity(quantity: i64) -> Usage {
@@ -145,7 +212,7 @@ mod tests {
         let lines = lines(price, &quantity(5), DayShare::WHOLE).unwrap();
         let [line] = lines.as_slice() else { panic!("one line") };
         assert_eq!((line.key.as_str(), line.description.as_str(), line.amount.amount_minor), ("k", "K", 450));
-        let LineDetail::Usage { meter, quantity, sub_lines, steps } = &line.detail else { panic!("not usage") };
+        let LineDetail::Usage { meter, quantity, sub_lines, steps, .. } = &line.detail else { panic!("not usage") };
         assert_eq!((meter.as_str(), *quantity), ("m", Decimal::from(5)));
         assert_eq!((sub_lines.len(), sub_lines[0].quantity, sub_lines[0].amount), (1, 3.into(), Decimal::new(45, 1)));
         let step = Step { modifier: Modifier::Included(Decimal::TWO), before: 5.into(), after: 3.into() };
@@ -176,11 +243,5 @@ mod tests {
         let lines = lines(MINIMUM, &quantity(2), days).unwrap();
         let LineDetail::TrueUp { of, floor, active_days, full_days } = &lines[1].detail else { panic!("no true-up") };
         assert_eq!((of.as_str(), floor.amount().value(), *active_days, *full_days), ("k", 10.into(), 17, 31));
-    }
-
-    #[test]
-    fn what_nobody_can_hold_yet_is_refused() {
-        let seats = r#""model":{"type":"seats","unitPrice":"1"}"#;
-        assert_eq!(lines(seats, &quantity(1), DayShare::WHOLE), Err(RatingError::NoSeats));
     }
 }

@@ -6,39 +6,17 @@
 mod digest;
 mod line;
 mod number;
+mod statement;
 
 pub use digest::digest;
-pub use line::{Line, LineDetail, TRUE_UP_SUFFIX};
+pub use line::{Evidence, Line, LineDetail, Source, TRUE_UP_SUFFIX};
 pub use number::InvoiceNumber;
-
-use crate::{
-    calendar::Period,
-    catalog::PlanRef,
-    id::{InvoiceId, SubscriptionId, TenantId},
-    money::{Money, MoneyError},
+pub use statement::{
+    Adjusters, AppliedCredit, Discount, NamedCoupon, NamedRate, Notes, Statement, SubscriptionRun, Tax, TaxTreatment,
 };
-use jiff::{SignedDuration, Timestamp};
 
-/// What an invoice says, whatever its state.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Statement {
-    /// Who it is.
-    pub id: InvoiceId,
-    /// Who pays.
-    pub tenant_id: TenantId,
-    /// What for.
-    pub subscription_id: SubscriptionId,
-    /// By which prices.
-    pub plan: PlanRef,
-    /// The billed period.
-    pub period: Period,
-    /// First to last billed civil day, as printed.
-    pub days: (jiff::civil::Date, jiff::civil::Date),
-    /// What is charged, in printed order.
-    pub lines: Vec<Line>,
-    /// The sum of the lines.
-    pub total: Money,
-}
+use crate::{money::MoneyError, rating::AmountOutOfRange};
+use jiff::{SignedDuration, Timestamp};
 
 /// An invoice that may still change.
 #[derive(Clone, Debug, PartialEq)]
@@ -100,10 +78,9 @@ pub enum Invoice {
 }
 
 impl Draft {
-    /// A draft of what is in `statement`; its total is computed here, from the rounded lines.
-    pub fn new(mut statement: Statement) -> Result<Self, MoneyError> {
-        statement.total = Money::sum(statement.total.currency, statement.lines.iter().map(|line| line.amount))?;
-        Ok(Self(statement))
+    /// A draft of what is in `statement`; its total is computed here, from the rounded lines, discounts and taxes.
+    pub fn new(statement: Statement) -> Result<Self, AmountOutOfRange> {
+        Ok(Self(statement.with_total()?))
     }
 
     /// What it says so far.
@@ -119,14 +96,16 @@ impl Draft {
     }
 
     /// Issues it under `number`; where nothing is due it is paid at once.
-    #[must_use]
-    pub fn finalize(self, number: InvoiceNumber, now: Timestamp, payment_term: SignedDuration) -> Invoice {
+    pub fn finalize(
+        self,
+        number: InvoiceNumber,
+        now: Timestamp,
+        payment_term: SignedDuration,
+    ) -> Result<Invoice, MoneyError> {
+        let is_settled = self.0.due()?.amount_minor <= 0;
         let due_at = now.saturating_add(payment_term).unwrap_or(Timestamp::MAX);
         let open = Open { statement: self.0, number, finalized_at: now, due_at };
-        if open.statement.total.amount_minor == 0 {
-            return Invoice::Paid(open.pay(now));
-        }
-        Invoice::Open(open)
+        Ok(if is_settled { Invoice::Paid(open.pay(now)) } else { Invoice::Open(open) })
     }
 }
 
@@ -191,7 +170,12 @@ impl Invoice {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::PlanId;
+    use crate::{
+        calendar::Period,
+        catalog::PlanRef,
+        id::{PlanId, SubscriptionId, TenantId},
+        money::Money,
+    };
     use rstest::rstest;
     use rust_decimal::Decimal;
     use std::num::NonZeroU32;
@@ -202,6 +186,8 @@ mod tests {
             let amount = Money { amount_minor: *amount_minor, currency };
             Line {
                 key: format!("line-{index}"),
+                source: None,
+                days: None,
                 description: "Base fee".to_owned(),
                 exact: amount.major(),
                 amount,
@@ -213,13 +199,21 @@ mod tests {
         Draft::new(Statement {
             id: crate::subscription::invoice_id(subscription_id, 0),
             tenant_id: TenantId::derived(&["acme"]),
-            subscription_id,
-            plan: PlanRef { plan_id: PlanId::derived(&["pro"]), version: NonZeroU32::MIN },
+            subscription: Some(SubscriptionRun {
+                id: subscription_id,
+                plan: PlanRef { plan_id: PlanId::derived(&["pro"]), version: NonZeroU32::MIN },
+                run: None,
+            }),
             period: Period::new("2026-05-01T00:00:00Z".parse().unwrap(), "2026-06-01T00:00:00Z".parse().unwrap())
                 .unwrap(),
             days: (day("2026-05-01"), day("2026-05-31")),
             lines: amounts_minor.iter().enumerate().map(line).collect(),
+            discounts: Vec::new(),
+            tax_treatment: TaxTreatment::Taxed,
+            taxes: Vec::new(),
+            credits: Vec::new(),
             total: Money::zero(currency),
+            notes: Notes::default(),
         })
         .unwrap()
     }
@@ -234,7 +228,7 @@ mod tests {
     #[case::no_lines(&[], 0, "paid")]
     fn the_total_is_the_sum_of_the_lines(#[case] lines: &[i64], #[case] total_minor: i64, #[case] status: &str) {
         let now = "2026-06-01T01:00:00Z".parse().unwrap();
-        let invoice = draft(lines).finalize(number(), now, SignedDuration::from_hours(14 * 24));
+        let invoice = draft(lines).finalize(number(), now, SignedDuration::from_hours(14 * 24)).unwrap();
         assert_eq!(invoice.statement().total.major(), Decimal::new(total_minor, 2));
         assert_eq!(invoice.status(), status);
         assert_eq!(invoice.issued().unwrap().due_at.to_string(), "2026-06-15T01:00:00Z");
@@ -243,7 +237,8 @@ mod tests {
     #[test]
     fn each_end_keeps_the_invoice_as_issued() {
         let now = "2026-06-01T01:00:00Z".parse().unwrap();
-        let Invoice::Open(open) = draft(&[1]).finalize(number(), now, SignedDuration::ZERO) else { panic!("not open") };
+        let invoice = draft(&[1]).finalize(number(), now, SignedDuration::ZERO).unwrap();
+        let Invoice::Open(open) = invoice else { panic!("not open") };
         for end in [
             Invoice::Paid(open.clone().pay(now)),
             Invoice::Void(open.clone().void(now)),

@@ -34,9 +34,6 @@ pub enum RatingError {
     /// What was billed before is of another currency.
     #[error("what was billed before is of another currency")]
     MixedCurrencies,
-    /// Licensed seats, of which no subscription has any.
-    #[error("no subscription has seats")]
-    NoSeats,
 }
 
 impl From<crate::money::MoneyError> for RatingError {

@@ -68,6 +68,26 @@ pub enum Basis {
     },
 }
 
+impl Basis {
+    /// After which quantity a tier begins and with which it ends, which all units do as well; nothing for what is no tier.
+    #[must_use]
+    pub fn bounds(&self) -> Option<(Decimal, Option<Decimal>)> {
+        match self {
+            Self::Units => Some((Decimal::ZERO, None)),
+            Self::Tier { from, up_to } => Some((*from, *up_to)),
+            Self::Packages { .. }
+            | Self::Cell { .. }
+            | Self::Value
+            | Self::Events
+            | Self::EventsAtMinimum
+            | Self::EventsAtMaximum
+            | Self::Amounts
+            | Self::Fee { .. }
+            | Self::Seats { .. } => None,
+        }
+    }
+}
+
 impl SubLine {
     /// `quantity` at `unit_price`, and `flat_fee` once.
     pub(super) fn priced(

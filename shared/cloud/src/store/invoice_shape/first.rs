@@ -1,8 +1,9 @@
 //! Version 1 of a stored invoice, which is read and no longer written: lines of usage had tiers and included units only.
 
 use super::{
-    EndV2, InvoiceV2, IssuedV2, PdfRecord,
-    line::{BasisV2, LineDetailV2, LineV2, ModifierV2, StepV2, SubLineV2},
+    EndV2, IssuedV2, PdfRecord,
+    part::{BasisV2, ModifierV2, StepV2, SubLineV2},
+    second::{InvoiceV2, LineDetailV2, LineV2},
 };
 use crate::store::item::Stored;
 use domain::{

@@ -1,98 +1,105 @@
-//! A line of a stored invoice, version 2, with what explains its amount.
+//! A line of a stored invoice, version 3, with what explains its amount.
 
+use super::part::{FloorV2, StepV2, SubLineV2};
 use crate::Fault;
 use domain::{
-    Decimal, Violation,
-    catalog::{Factor, MajorAmount, Rounding, SpendFloor, UnitConversion, Units},
-    invoice::{Line, LineDetail},
+    Date, Decimal,
+    catalog::PlanRef,
+    id::{InvoiceId, PlanId},
+    invoice::{Evidence, Line, LineDetail, Source},
     money::{Currency, Money},
-    rating::{Basis, Modifier, Step, SubLine},
+    rating::SubLine,
+    text::{Hex, Slug},
 };
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct LineV2 {
+pub(super) struct LineV3 {
     pub(super) key: String,
+    pub(super) source: Option<SourceV3>,
     pub(super) description: String,
     pub(super) exact: Decimal,
     pub(super) amount_minor: i64,
-    pub(super) detail: LineDetailV2,
+    pub(super) days: Option<(Date, Date)>,
+    pub(super) detail: LineDetailV3,
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) enum LineDetailV2 {
-    Fee { active_days: u32, full_days: u32 },
-    Usage { meter: String, quantity: Decimal, sub_lines: Vec<SubLineV2>, steps: Vec<StepV2> },
-    TrueUp { of: String, floor: FloorV2, active_days: u32, full_days: u32 },
+pub(super) struct SourceV3 {
+    pub(super) plan_id: PlanId,
+    pub(super) plan_version: NonZeroU32,
+    pub(super) price: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct SubLineV2 {
-    pub(super) basis: BasisV2,
-    pub(super) quantity: Decimal,
-    pub(super) unit_price: Decimal,
-    pub(super) flat_fee: Decimal,
-    pub(super) amount: Decimal,
+pub(super) enum LineDetailV3 {
+    Fee {
+        active_days: u32,
+        full_days: u32,
+    },
+    Usage {
+        meter: String,
+        quantity: Decimal,
+        sub_lines: Vec<SubLineV2>,
+        steps: Vec<StepV2>,
+        evidence: Option<EvidenceV3>,
+    },
+    Seats {
+        quantity: Decimal,
+        sub_lines: Vec<SubLineV2>,
+    },
+    Adjustment {
+        of: InvoiceId,
+        line: String,
+        quantity_before: Decimal,
+        quantity_after: Decimal,
+    },
+    OneOff {
+        quantity: Decimal,
+        unit_price: Decimal,
+    },
+    TrueUp {
+        of: String,
+        floor: FloorV2,
+        active_days: u32,
+        full_days: u32,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) enum BasisV2 {
-    Units,
-    Tier { from: Decimal, up_to: Option<Decimal> },
-    Packages { size: Decimal },
-    Cell { values: BTreeMap<String, String> },
-    Value,
-    Events,
-    EventsAtMinimum,
-    EventsAtMaximum,
-    Amounts,
-    Fee { active_days: u32, full_days: u32 },
-    Seats { active_days: u32, full_days: u32 },
+pub(super) struct EvidenceV3 {
+    digest: String,
+    events: u64,
 }
 
-#[derive(Serialize, Deserialize)]
-pub(super) struct StepV2 {
-    pub(super) modifier: ModifierV2,
-    pub(super) before: Decimal,
-    pub(super) after: Decimal,
-}
-
-#[derive(Serialize, Deserialize)]
-pub(super) enum ModifierV2 {
-    UnitConversion { divisor: Decimal, rounding: RoundingV2 },
-    Included(Decimal),
-    UsageDiscount(Decimal),
-    SpendMaximum(Decimal),
-    SpendFloor(FloorV2),
-}
-
-#[derive(Clone, Copy, Serialize, Deserialize)]
-pub(super) enum RoundingV2 {
-    Up,
-    Down,
-    Nearest,
-}
-
-#[derive(Serialize, Deserialize)]
-pub(super) enum FloorV2 {
-    Minimum(Decimal),
-    Commitment { amount: Decimal, overage_factor: Decimal },
-}
-
-impl From<&Line> for LineV2 {
+impl From<&Line> for LineV3 {
     fn from(line: &Line) -> Self {
+        let parts = |sub_lines: &[SubLine]| sub_lines.iter().map(SubLineV2::from).collect();
         let detail = match &line.detail {
             LineDetail::Fee { active_days, full_days } => {
-                LineDetailV2::Fee { active_days: *active_days, full_days: *full_days }
+                LineDetailV3::Fee { active_days: *active_days, full_days: *full_days }
             }
-            LineDetail::Usage { meter, quantity, sub_lines, steps } => LineDetailV2::Usage {
+            LineDetail::Usage { meter, quantity, sub_lines, steps, evidence } => LineDetailV3::Usage {
                 meter: meter.clone(),
                 quantity: *quantity,
-                sub_lines: sub_lines.iter().map(SubLineV2::from).collect(),
+                sub_lines: parts(sub_lines),
                 steps: steps.iter().map(StepV2::from).collect(),
+                evidence: evidence.as_ref().map(EvidenceV3::from),
             },
-            LineDetail::TrueUp { of, floor, active_days, full_days } => LineDetailV2::TrueUp {
+            LineDetail::Seats { quantity, sub_lines } => {
+                LineDetailV3::Seats { quantity: *quantity, sub_lines: parts(sub_lines) }
+            }
+            LineDetail::Adjustment { of, line, quantity_before, quantity_after } => LineDetailV3::Adjustment {
+                of: *of,
+                line: line.clone(),
+                quantity_before: *quantity_before,
+                quantity_after: *quantity_after,
+            },
+            LineDetail::OneOff { quantity, unit_price } => {
+                LineDetailV3::OneOff { quantity: *quantity, unit_price: *unit_price }
+            }
+            LineDetail::TrueUp { of, floor, active_days, full_days } => LineDetailV3::TrueUp {
                 of: of.clone(),
                 floor: FloorV2::from(*floor),
                 active_days: *active_days,
@@ -101,145 +108,81 @@ impl From<&Line> for LineV2 {
         };
         Self {
             key: line.key.clone(),
+            source: line.source.as_ref().map(SourceV3::from),
             description: line.description.clone(),
             exact: line.exact,
             amount_minor: line.amount.amount_minor,
+            days: line.days,
             detail,
         }
     }
 }
 
-impl LineV2 {
+impl LineV3 {
     pub(super) fn line(self, currency: Currency) -> Result<Line, Fault> {
-        let detail = match self.detail {
-            LineDetailV2::Fee { active_days, full_days } => LineDetail::Fee { active_days, full_days },
-            LineDetailV2::Usage { meter, quantity, sub_lines, steps } => LineDetail::Usage {
-                meter,
-                quantity,
-                sub_lines: sub_lines.into_iter().map(SubLine::from).collect(),
-                steps: steps.into_iter().map(StepV2::step).collect::<Result<_, Fault>>()?,
-            },
-            LineDetailV2::TrueUp { of, floor, active_days, full_days } => {
-                LineDetail::TrueUp { of, floor: floor.floor()?, active_days, full_days }
-            }
-        };
         Ok(Line {
             key: self.key,
+            source: self.source.map(SourceV3::source).transpose()?,
             description: self.description,
             exact: self.exact,
             amount: Money { amount_minor: self.amount_minor, currency },
-            detail,
+            days: self.days,
+            detail: self.detail.detail()?,
         })
     }
 }
 
-impl From<&SubLine> for SubLineV2 {
-    fn from(part: &SubLine) -> Self {
-        let basis = match &part.basis {
-            Basis::Units => BasisV2::Units,
-            Basis::Tier { from, up_to } => BasisV2::Tier { from: *from, up_to: *up_to },
-            Basis::Packages { size } => BasisV2::Packages { size: *size },
-            Basis::Cell { values } => BasisV2::Cell { values: values.clone() },
-            Basis::Value => BasisV2::Value,
-            Basis::Events => BasisV2::Events,
-            Basis::EventsAtMinimum => BasisV2::EventsAtMinimum,
-            Basis::EventsAtMaximum => BasisV2::EventsAtMaximum,
-            Basis::Amounts => BasisV2::Amounts,
-            Basis::Fee { active_days, full_days } => BasisV2::Fee { active_days: *active_days, full_days: *full_days },
-            Basis::Seats { active_days, full_days } => {
-                BasisV2::Seats { active_days: *active_days, full_days: *full_days }
-            }
-        };
-        let SubLine { basis: _, quantity, unit_price, flat_fee, amount } = *part;
-        Self { basis, quantity, unit_price, flat_fee, amount }
-    }
-}
-
-impl From<SubLineV2> for SubLine {
-    fn from(part: SubLineV2) -> Self {
-        let SubLineV2 { basis, quantity, unit_price, flat_fee, amount } = part;
-        let basis = match basis {
-            BasisV2::Units => Basis::Units,
-            BasisV2::Tier { from, up_to } => Basis::Tier { from, up_to },
-            BasisV2::Packages { size } => Basis::Packages { size },
-            BasisV2::Cell { values } => Basis::Cell { values },
-            BasisV2::Value => Basis::Value,
-            BasisV2::Events => Basis::Events,
-            BasisV2::EventsAtMinimum => Basis::EventsAtMinimum,
-            BasisV2::EventsAtMaximum => Basis::EventsAtMaximum,
-            BasisV2::Amounts => Basis::Amounts,
-            BasisV2::Fee { active_days, full_days } => Basis::Fee { active_days, full_days },
-            BasisV2::Seats { active_days, full_days } => Basis::Seats { active_days, full_days },
-        };
-        Self { basis, quantity, unit_price, flat_fee, amount }
-    }
-}
-
-impl From<&Step> for StepV2 {
-    fn from(step: &Step) -> Self {
-        let modifier = match step.modifier {
-            Modifier::UnitConversion(UnitConversion { divisor, rounding }) => {
-                let rounding = match rounding {
-                    Rounding::Up => RoundingV2::Up,
-                    Rounding::Down => RoundingV2::Down,
-                    Rounding::Nearest => RoundingV2::Nearest,
-                };
-                ModifierV2::UnitConversion { divisor: divisor.value(), rounding }
-            }
-            Modifier::Included(units) => ModifierV2::Included(units),
-            Modifier::UsageDiscount(percent) => ModifierV2::UsageDiscount(percent),
-            Modifier::SpendMaximum(amount) => ModifierV2::SpendMaximum(amount),
-            Modifier::SpendFloor(floor) => ModifierV2::SpendFloor(FloorV2::from(floor)),
-        };
-        Self { modifier, before: step.before, after: step.after }
-    }
-}
-
-impl StepV2 {
-    fn step(self) -> Result<Step, Fault> {
-        let modifier = match self.modifier {
-            ModifierV2::UnitConversion { divisor, rounding } => {
-                let rounding = match rounding {
-                    RoundingV2::Up => Rounding::Up,
-                    RoundingV2::Down => Rounding::Down,
-                    RoundingV2::Nearest => Rounding::Nearest,
-                };
-                let divisor = Units::parse_positive(&divisor.to_string()).map_err(broken)?;
-                Modifier::UnitConversion(UnitConversion { divisor, rounding })
-            }
-            ModifierV2::Included(units) => Modifier::Included(units),
-            ModifierV2::UsageDiscount(percent) => Modifier::UsageDiscount(percent),
-            ModifierV2::SpendMaximum(amount) => Modifier::SpendMaximum(amount),
-            ModifierV2::SpendFloor(floor) => Modifier::SpendFloor(floor.floor()?),
-        };
-        Ok(Step { modifier, before: self.before, after: self.after })
-    }
-}
-
-impl From<SpendFloor> for FloorV2 {
-    fn from(floor: SpendFloor) -> Self {
-        match floor {
-            SpendFloor::Minimum(amount) => Self::Minimum(amount.value()),
-            SpendFloor::Commitment { amount, overage_factor } => {
-                Self::Commitment { amount: amount.value(), overage_factor: overage_factor.value() }
-            }
-        }
-    }
-}
-
-impl FloorV2 {
-    fn floor(self) -> Result<SpendFloor, Fault> {
-        let major = |amount: Decimal| MajorAmount::parse(&amount.to_string()).map_err(broken);
+impl LineDetailV3 {
+    fn detail(self) -> Result<LineDetail, Fault> {
+        let parts = |sub_lines: Vec<SubLineV2>| sub_lines.into_iter().map(SubLine::from).collect();
         Ok(match self {
-            Self::Minimum(amount) => SpendFloor::Minimum(major(amount)?),
-            Self::Commitment { amount, overage_factor } => SpendFloor::Commitment {
-                amount: major(amount)?,
-                overage_factor: Factor::parse(&overage_factor.to_string()).map_err(broken)?,
+            Self::Fee { active_days, full_days } => LineDetail::Fee { active_days, full_days },
+            Self::Usage { meter, quantity, sub_lines, steps, evidence } => LineDetail::Usage {
+                meter,
+                quantity,
+                sub_lines: parts(sub_lines),
+                steps: steps.into_iter().map(StepV2::step).collect::<Result<_, Fault>>()?,
+                evidence: evidence.map(EvidenceV3::evidence).transpose()?,
             },
+            Self::Seats { quantity, sub_lines } => LineDetail::Seats { quantity, sub_lines: parts(sub_lines) },
+            Self::Adjustment { of, line, quantity_before, quantity_after } => {
+                LineDetail::Adjustment { of, line, quantity_before, quantity_after }
+            }
+            Self::OneOff { quantity, unit_price } => LineDetail::OneOff { quantity, unit_price },
+            Self::TrueUp { of, floor, active_days, full_days } => {
+                LineDetail::TrueUp { of, floor: floor.floor()?, active_days, full_days }
+            }
         })
     }
 }
 
-fn broken(violation: Violation) -> Fault {
-    Fault::permanent("decode item", violation)
+impl From<&Source> for SourceV3 {
+    fn from(source: &Source) -> Self {
+        let PlanRef { plan_id, version } = source.plan;
+        Self { plan_id, plan_version: version, price: source.price.as_ref().map(ToString::to_string) }
+    }
+}
+
+impl SourceV3 {
+    fn source(self) -> Result<Source, Fault> {
+        let malformed = |_| Fault::permanent("decode item", "the line's price is malformed");
+        Ok(Source {
+            plan: PlanRef { plan_id: self.plan_id, version: self.plan_version },
+            price: self.price.map(|price| Slug::parse(&price).map_err(malformed)).transpose()?,
+        })
+    }
+}
+
+impl From<&Evidence> for EvidenceV3 {
+    fn from(evidence: &Evidence) -> Self {
+        Self { digest: Hex(&evidence.digest).to_string(), events: evidence.events }
+    }
+}
+
+impl EvidenceV3 {
+    fn evidence(self) -> Result<Evidence, Fault> {
+        let digest = Hex::parse_32(&self.digest);
+        let digest = digest.ok_or_else(|| Fault::permanent("decode item", "the line's digest is malformed"))?;
+        Ok(Evidence { digest, events: self.events })
+    }
 }

@@ -1,0 +1,35 @@
+//! What a plan version costs in one currency and billing interval. A version has one offer or several.
+
+use super::Price;
+use crate::{
+    calendar::Interval,
+    money::{Currency, Money},
+};
+
+/// Tells the offers of a version apart: no two of them have the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct OfferKey {
+    /// How long a billing period is.
+    pub interval: Interval,
+    /// What is paid in.
+    pub currency: Currency,
+}
+
+/// The prices of a plan version in one currency, for one billing interval.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// How long a billing period is.
+    pub interval: Interval,
+    /// Charged once a period, in arrears; its currency is that of all prices.
+    pub base_fee: Money,
+    /// What usage, seats and further fees cost.
+    pub prices: Vec<Price>,
+}
+
+impl Offer {
+    /// Which offer of its version it is.
+    #[must_use]
+    pub fn key(&self) -> OfferKey {
+        OfferKey { interval: self.interval, currency: self.base_fee.currency }
+    }
+}
