@@ -132,7 +132,7 @@ pub struct BillingPeriod {
     pub first_day: Date,
     /// First civil day after.
     pub end_day: Date,
-    /// Days that are billed: all, unless the first period starts late.
+    /// Days from the first to the last: all of the interval, unless the period starts late or ends early.
     pub active_days: u32,
     /// Days of the whole interval.
     pub full_days: u32,
@@ -149,14 +149,52 @@ impl BillingCalendar {
         let grid_start = self.boundary(n)?;
         let end_day = self.boundary(n.checked_add(1).ok_or(CalendarError)?)?;
         let first_day = grid_start.max(self.starts_on);
-        let period = Period::new(self.first_instant(first_day)?, self.first_instant(end_day)?).ok_or(CalendarError)?;
         Ok(BillingPeriod {
-            period,
+            period: self.span(first_day, end_day)?,
             first_day,
             end_day,
             active_days: days(first_day, end_day)?,
             full_days: days(grid_start, end_day)?,
         })
+    }
+
+    /// `period` of this calendar, ended before `end_day`, which lies inside it; the days of its interval stay.
+    pub fn cut(&self, period: &BillingPeriod, end_day: Date) -> Result<BillingPeriod, CalendarError> {
+        Ok(BillingPeriod {
+            period: self.span(period.first_day, end_day)?,
+            first_day: period.first_day,
+            end_day,
+            active_days: days(period.first_day, end_day)?,
+            full_days: period.full_days,
+        })
+    }
+
+    /// The instants from the first of `first_day` to before the first of `end_day`.
+    pub fn span(&self, first_day: Date, end_day: Date) -> Result<Period, CalendarError> {
+        Period::new(self.first_instant(first_day)?, self.first_instant(end_day)?).ok_or(CalendarError)
+    }
+
+    /// Which period, counted from 0, `day` lies in; the first one for a day before it.
+    ///
+    /// Found by bisection over the boundaries, because a month has no fixed number of days.
+    #[must_use]
+    pub fn index_on(&self, day: Date) -> u32 {
+        // Where the calendar cannot count any more, every day lies before.
+        let ends_after = |n: u32| self.boundary(n + 1).map_or(true, |end| end > day);
+        let mut upper = 0;
+        while !ends_after(upper) {
+            upper = upper * 2 + 1;
+        }
+        let mut lower = 0;
+        while lower < upper {
+            let middle = lower + (upper - lower) / 2;
+            if ends_after(middle) {
+                upper = middle;
+            } else {
+                lower = middle + 1;
+            }
+        }
+        upper
     }
 
     /// The `n`-th boundary day of the grid, computed from the original anchor.
@@ -215,7 +253,8 @@ pub fn month_start(instant: Timestamp, time_zone: &TimeZone) -> Result<Timestamp
     Ok(first.start_of_day().map_err(|_| CalendarError)?.timestamp())
 }
 
-fn days(from: Date, to: Date) -> Result<u32, CalendarError> {
+/// How many days there are from `from` to before `to`.
+pub(crate) fn days(from: Date, to: Date) -> Result<u32, CalendarError> {
     let span = from.until(to).map_err(|_| CalendarError)?;
     u32::try_from(span.get_days()).map_err(|_| CalendarError)
 }
@@ -309,6 +348,8 @@ mod tests {
             prop_assert_eq!(this.period.end(), next.period.start());
             prop_assert!(this.active_days <= this.full_days && this.active_days > 0);
             prop_assert!(n > 0 || this.first_day == calendar.starts_on);
+            prop_assert_eq!(calendar.index_on(this.first_day), n);
+            prop_assert_eq!(calendar.index_on(this.end_day), n + 1);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A plan and its versions: a version never changes once it is published, a change is a new version.
 
-use super::{Price, PriceShape};
+use super::{Offer, OfferKey, Price, PriceShape};
 use crate::{
     Violation,
     calendar::Interval,
@@ -63,6 +63,18 @@ pub struct PlanVersion {
 }
 
 impl PlanVersion {
+    /// The offer `key`, if the version has it.
+    #[must_use]
+    pub fn offer(&self, key: OfferKey) -> Option<Offer> {
+        Some(self.first_offer()).filter(|offer| offer.key() == key)
+    }
+
+    /// The offer that is meant where none is named.
+    #[must_use]
+    pub fn first_offer(&self) -> Offer {
+        Offer { interval: self.interval, base_fee: self.base_fee, prices: self.prices.clone() }
+    }
+
     /// Checks what the prices, each right by itself, are together; names the first broken field.
     pub fn check(&self) -> Result<(), Violation> {
         text::check_name(&self.name).map_err(|violation| violation.under("/name"))?;

@@ -60,6 +60,7 @@ pub struct UsageCharge {
     meter: Slug,
     model: PriceModel,
     modifiers: Modifiers,
+    charged_in_trial: bool,
 }
 
 /// What changes an amount before and after its model, in this order.
@@ -201,7 +202,19 @@ impl UsageCharge {
             return Err(not_allowed("/included"));
         }
         check_limits(&modifiers)?;
-        Ok(Self { meter, model, modifiers })
+        Ok(Self { meter, model, modifiers, charged_in_trial: false })
+    }
+
+    /// The same, charged in a trial too if `charged`: without that, what a trial uses is free.
+    #[must_use]
+    pub fn in_trial(self, charged: bool) -> Self {
+        Self { charged_in_trial: charged, ..self }
+    }
+
+    /// Whether what a trial uses is charged.
+    #[must_use]
+    pub fn is_charged_in_trial(&self) -> bool {
+        self.charged_in_trial
     }
 
     /// The meter whose quantity is charged.

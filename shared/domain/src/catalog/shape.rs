@@ -26,6 +26,9 @@ pub struct PriceShape {
     /// When a fee is billed: in arrears, unless it is sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timing: Option<TimingShape>,
+    /// Whether usage of a trial is charged: not, unless it is sent; not for a fee.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charged_in_trial: Option<bool>,
     /// Units a period that cost nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub included: Option<Digits>,

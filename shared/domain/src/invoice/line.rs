@@ -1,10 +1,10 @@
 //! A line of an invoice, and what explains its amount.
 //!
 //! A price comes to one line, and to a second one where something is missing to its floor. Invariant: no two lines of an
-//! invoice have the same key: the keys of prices differ, and a true-up's has a point in it, which no slug has.
+//! invoice have the same key: the keys of prices differ, those of a true-up and a credit have a point in them,
+//! and a day stands behind an `@`, which no slug has.
 
 use crate::{
-    calendar::BillingPeriod,
     catalog::{BASE_FEE_KEY, Charge, PlanRef, Price, SpendFloor},
     id::InvoiceId,
     money::{Currency, Money},
@@ -20,8 +20,8 @@ pub const TRUE_UP_SUFFIX: &str = ".true-up";
 /// One charge, or a credit if its amount is negative.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {
-    /// Unique within the invoice: the price's key, that of its true-up, or `base`; behind it, where the same price comes
-    /// twice, `@` and the first day.
+    /// Unique within the invoice: the price's key, that of its true-up or its credit, or `base`; behind it, where the
+    /// same price comes twice, `@` and the first day.
     pub key: String,
     /// Which price of which plan version it charges; `None` for what no plan charges.
     pub source: Option<Source>,
@@ -118,13 +118,8 @@ pub enum LineDetail {
 
 impl Line {
     /// The line of a base fee.
-    pub fn base_fee(
-        plan: PlanRef,
-        plan_name: &str,
-        fee: Money,
-        period: &BillingPeriod,
-    ) -> Result<Self, AmountOutOfRange> {
-        let exact = rating::base_fee(fee, period)?;
+    pub fn base_fee(plan: PlanRef, plan_name: &str, fee: Money, days: DayShare) -> Result<Self, AmountOutOfRange> {
+        let exact = rating::base_fee(fee, days)?;
         Ok(Self {
             key: BASE_FEE_KEY.to_owned(),
             source: Some(Source { plan, price: None }),
@@ -132,7 +127,7 @@ impl Line {
             exact,
             amount: Money::rounded(exact, fee.currency)?,
             days: None,
-            detail: LineDetail::Fee { active_days: period.active_days, full_days: period.full_days },
+            detail: LineDetail::Fee { active_days: days.active(), full_days: days.full() },
         })
     }
 

@@ -64,9 +64,19 @@ impl Feed {
         }
     }
 
-    /// The usage of `period`, of which `counters` are those of `meter`.
-    pub fn usage(self, meter: &Meter, counters: Vec<HourlyCounter>, period: Period) -> Result<Usage, TotalOutOfRange> {
+    /// The usage of `spans`, of which `counters` are those of `meter`; together they are one usage.
+    pub fn usage(
+        self,
+        meter: &Meter,
+        counters: Vec<HourlyCounter>,
+        spans: &[Period],
+    ) -> Result<Usage, TotalOutOfRange> {
+        let (Some(first), Some(last)) = (spans.first(), spans.last()) else { return Err(TotalOutOfRange) };
+        let period = Period::new(first.start(), last.end()).ok_or(TotalOutOfRange)?;
         Ok(match self {
+            Self::Quantity if spans.len() > 1 && matches!(meter.aggregation, Aggregation::WeightedSum(_)) => {
+                Usage::Quantity(weighted(&counters, spans)?)
+            }
             Self::Quantity => Usage::Quantity(window::total(counters, period)?),
             Self::Value | Self::ValueAndEvents if matches!(meter.aggregation, Aggregation::Average(_)) => {
                 let (value, events) = window::sum_and_count(counters)?;
@@ -80,6 +90,16 @@ impl Feed {
             Self::Amount => Usage::Amount(window::total(counters, period)?),
         })
     }
+}
+
+/// What stood for how long in each of `spans`: between them nothing is charged, however long it stood.
+fn weighted(counters: &[HourlyCounter], spans: &[Period]) -> Result<Decimal, TotalOutOfRange> {
+    let mut sum = Decimal::ZERO;
+    for span in spans {
+        let within = counters.iter().filter(|counter| span.contains(counter.hour)).cloned();
+        sum = sum.checked_add(window::total(within, *span)?).ok_or(TotalOutOfRange)?;
+    }
+    Ok(sum)
 }
 
 fn of_group(meter: &Meter, group: GroupKey, quantity: Decimal) -> GroupUsage {
@@ -270,7 +290,7 @@ mod tests {
         let period = Period::new(day("2026-05-01T00:00:00Z"), day("2026-06-01T00:00:00Z")).unwrap();
         let feed = feed(&price, &meter).unwrap();
         let whole = PeriodState::whole("USD".parse().unwrap());
-        let of = |counters| rate(&price, &feed.usage(&meter, counters, period).unwrap(), &whole).unwrap().exact;
+        let of = |counters| rate(&price, &feed.usage(&meter, counters, &[period]).unwrap(), &whole).unwrap().exact;
         assert_eq!(of(counters), expect);
         assert_eq!(of(Vec::new()), Decimal::ZERO);
     }

@@ -4,10 +4,7 @@
 //! one-time fees; which days are active is decided by `calendar` and the subscription.
 
 use super::{AmountOutOfRange, arithmetic};
-use crate::{
-    calendar::BillingPeriod,
-    money::{Money, MoneyError},
-};
+use crate::money::{Money, MoneyError};
 use rust_decimal::Decimal;
 use std::num::NonZeroU32;
 
@@ -57,10 +54,9 @@ pub fn share(amount: Decimal, days: DayShare) -> Result<Decimal, AmountOutOfRang
     arithmetic::over(arithmetic::times(amount, Decimal::from(days.active))?, Decimal::from(days.full.get()))
 }
 
-/// The exact base fee of a period: the whole, or its share of days if the first period starts late.
-pub fn base_fee(fee: Money, period: &BillingPeriod) -> Result<Decimal, AmountOutOfRange> {
+/// The exact base fee of some days of a period.
+pub fn base_fee(fee: Money, days: DayShare) -> Result<Decimal, AmountOutOfRange> {
     // 17 of 31 days of 1.00 are 0.548387…, which the line rounds to 0.55.
-    let days = DayShare::new(period.active_days, period.full_days).ok_or(AmountOutOfRange)?;
     share(fee.major(), days)
 }
 

@@ -36,10 +36,13 @@ impl TryFrom<PriceShape> for Price {
 }
 
 fn fee(shape: PriceShape) -> Result<Charge, Violation> {
-    let PriceShape { key: _, name: _, meter, timing, included, mut model, modifiers } = shape;
-    for (pointer, sent) in
-        [("/meter", meter.is_some()), ("/included", included.is_some()), ("/modifiers", modifiers.is_some())]
-    {
+    let PriceShape { key: _, name: _, meter, timing, charged_in_trial, included, mut model, modifiers } = shape;
+    for (pointer, sent) in [
+        ("/meter", meter.is_some()),
+        ("/chargedInTrial", charged_in_trial.is_some()),
+        ("/included", included.is_some()),
+        ("/modifiers", modifiers.is_some()),
+    ] {
         if sent {
             return Err(not_allowed(pointer));
         }
@@ -58,7 +61,7 @@ fn fee(shape: PriceShape) -> Result<Charge, Violation> {
 }
 
 fn usage(shape: PriceShape) -> Result<UsageCharge, Violation> {
-    let PriceShape { key: _, name: _, meter, timing, included, model: mut fields, modifiers } = shape;
+    let PriceShape { key: _, name: _, meter, timing, charged_in_trial, included, model: mut fields, modifiers } = shape;
     let meter = meter.ok_or_else(|| missing("/meter"))?;
     let meter = Slug::parse(&meter).map_err(|violation| violation.under("/meter"))?;
     if timing == Some(TimingShape::InAdvance) {
@@ -70,7 +73,7 @@ fn usage(shape: PriceShape) -> Result<UsageCharge, Violation> {
     let model = model(&mut fields)?;
     refuse_rest(&fields)?;
     let modifiers = modifiers.unwrap_or_default().decide(included.unwrap_or(Units::ZERO))?;
-    UsageCharge::new(meter, model, modifiers)
+    Ok(UsageCharge::new(meter, model, modifiers)?.in_trial(charged_in_trial.unwrap_or(false)))
 }
 
 /// This field had its code before the others had theirs.

@@ -36,6 +36,7 @@ fn a_model_reads_as_it_was_written(#[case] model: &str) {
 #[case(r#"{"type":"flat","amount":"19.9"}"#, r#""timing":"inAdvance""#)]
 #[case(r#"{"type":"seats","unitPrice":"10"}"#, r#""timing":"inArrears""#)]
 #[case(r#"{"type":"perUnit","unitPrice":"1"}"#, r#""meter":"m","included":"100""#)]
+#[case(r#"{"type":"perUnit","unitPrice":"1"}"#, r#""meter":"m","chargedInTrial":true,"included":"100""#)]
 fn a_price_reads_as_it_was_written(#[case] model: &str, #[case] more: &str) {
     let json = format!(r#"{{"key":"k","name":"K",{more},"model":{model}}}"#);
     let price = Price::try_from(serde_json::from_str::<PriceShape>(&json).unwrap()).unwrap();
@@ -118,6 +119,7 @@ const UNIT: &str = r#""model":{"type":"perUnit","unitPrice":"1"}"#;
 #[case::included(&format!(r#""meter":"m","included":"-1",{UNIT}"#), ("/included", "included_negative"))]
 #[case::fine_included(&format!(r#""meter":"m","included":"0.0000000001",{UNIT}"#), ("/included", "too_many_digits"))]
 #[case::meter_of_a_fee(r#""meter":"m","model":{"type":"flat","amount":"1"}"#, ("/meter", "not_allowed"))]
+#[case::fee_in_a_trial(r#""chargedInTrial":false,"model":{"type":"flat","amount":"1"}"#, ("/chargedInTrial", "not_allowed"))]
 #[case::included_in_a_fee(r#""included":"1","model":{"type":"flat","amount":"1"}"#, ("/included", "not_allowed"))]
 #[case::modified_fee(r#""modifiers":{},"model":{"type":"flat","amount":"1"}"#, ("/modifiers", "not_allowed"))]
 #[case::modified_seats(r#""modifiers":{},"model":{"type":"seats","unitPrice":"1"}"#, ("/modifiers", "not_allowed"))]

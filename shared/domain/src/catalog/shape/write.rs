@@ -14,6 +14,10 @@ use rust_decimal::Decimal;
 
 impl From<&Price> for PriceShape {
     fn from(price: &Price) -> Self {
+        let charged_in_trial = match price.charge() {
+            Charge::Flat { .. } | Charge::Seats { .. } => None,
+            Charge::Usage(usage) => usage.is_charged_in_trial().then_some(true),
+        };
         let (timing, model, included, modifiers) = match price.charge() {
             Charge::Flat { amount, timing } => {
                 let model = ModelShape { amount: Some(digits(amount.value())), ..of(ModelType::Flat) };
@@ -35,6 +39,7 @@ impl From<&Price> for PriceShape {
                 Timing::InAdvance => TimingShape::InAdvance,
                 Timing::InArrears => TimingShape::InArrears,
             }),
+            charged_in_trial,
             included,
             model,
             modifiers,

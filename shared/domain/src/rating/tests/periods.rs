@@ -28,7 +28,9 @@ fn a_base_fee_prorates_by_whole_days(
         starts_on: starts_on.parse().unwrap(),
         time_zone: TimeZone::UTC,
     };
-    let exact = base_fee(cents(fee_minor), &calendar.period(0).unwrap()).unwrap();
+    let period = calendar.period(0).unwrap();
+    let days = DayShare::new(period.active_days, period.full_days).unwrap();
+    let exact = base_fee(cents(fee_minor), days).unwrap();
     assert_eq!(Money::rounded(exact, usd()).unwrap(), cents(expect_minor));
 }
 

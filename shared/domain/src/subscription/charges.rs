@@ -1,0 +1,278 @@
+//! What a run charges: the arrears of the period it closes, corrections of its advance, and the advance of the next.
+//!
+//! Invariants: the same terms, offers and usage give the same lines, also when a run is computed again after later
+//! changes; no two lines of a run have the same key. The key of a price is plain in the first stretch of the closed
+//! period; a later stretch has its first day behind it, as has the advance of a price that the first stretch charged in
+//! arrears.
+
+use super::{
+    LinesError, Offers, Subscription, advance,
+    period::Slot,
+    stretch::{self, Stretch},
+};
+use crate::{
+    calendar::{BillingPeriod, CalendarError, Period},
+    catalog::{Charge, Offer, OfferKey, PlanRef, Price, Timing},
+    invoice::{Evidence, Line, LineDetail},
+    money::Currency,
+    rating::{DayShare, RatingError, Usage},
+    text::Slug,
+};
+use jiff::civil::Date;
+use std::collections::BTreeMap;
+
+/// Tells the usages of a closed period apart.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UsageKey {
+    /// First day of the days in a row with one plan and offer.
+    pub first_day: Date,
+    /// The price's key.
+    pub price: Slug,
+}
+
+/// Usage that a run needs for its lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsageWanted {
+    /// Which of the usages it is.
+    pub key: UsageKey,
+    /// The plan version that has the price.
+    pub plan: PlanRef,
+    /// The offer that has the price.
+    pub offer: OfferKey,
+    /// The instants that are charged, in order; together they are one usage. Never none.
+    pub spans: Vec<Period>,
+}
+
+/// Usage as it was counted, and what stands behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// How much, in the form that the price's model needs.
+    pub usage: Usage,
+    /// What of the usage log stands behind it.
+    pub evidence: Option<Evidence>,
+}
+
+/// The lines of a run, by why they are charged.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct RunLines {
+    pub(super) arrears: Vec<Line>,
+    pub(super) corrections: Vec<Line>,
+    pub(super) advance: Vec<Line>,
+}
+
+impl RunLines {
+    pub(super) fn all(self) -> Vec<Line> {
+        self.arrears.into_iter().chain(self.corrections).chain(self.advance).collect()
+    }
+}
+
+impl Subscription {
+    /// The offers that the lines of `run` name, each once.
+    pub fn offers_wanted(&self, run: u32) -> Result<Vec<(PlanRef, OfferKey)>, LinesError> {
+        let timeline = self.timeline();
+        let mut terms = Vec::new();
+        if let Some(closed) = self.closed(run)? {
+            terms.extend(advance::opening_term(self, &closed));
+            terms.extend(stretch::parts(&timeline, &closed).iter().map(|part| part.term));
+        }
+        if let Some(opened) = self.slot(run)? {
+            terms.extend(advance::opening_term(self, &opened));
+        }
+        let mut wanted = Vec::new();
+        for term in terms {
+            if !wanted.contains(&(term.plan, term.offer)) {
+                wanted.push((term.plan, term.offer));
+            }
+        }
+        Ok(wanted)
+    }
+
+    /// The usage that the lines of `run` need.
+    pub fn usage_wanted(&self, run: u32, offers: &Offers) -> Result<Vec<UsageWanted>, LinesError> {
+        let mut wanted = Vec::new();
+        let timeline = self.timeline();
+        let Some(closed) = self.closed(run)? else { return Ok(wanted) };
+        let Some(first) = timeline.first() else { return Ok(wanted) };
+        let calendar = self.calendar_from(first);
+        for stretch in stretch::stretches(&timeline, &closed) {
+            for price in &offers.named(stretch.plan, stretch.offer)?.offer.prices {
+                let Charge::Usage(charge) = price.charge() else { continue };
+                let spans = stretch.usage_spans(charge.is_charged_in_trial(), &calendar)?;
+                if !spans.is_empty() {
+                    let key = UsageKey { first_day: stretch.first_day, price: price.key().clone() };
+                    wanted.push(UsageWanted { key, plan: stretch.plan, offer: stretch.offer, spans });
+                }
+            }
+        }
+        Ok(wanted)
+    }
+
+    /// The lines of `run`, in printed order; none if it neither closes nor opens a period.
+    pub fn lines(
+        &self,
+        run: u32,
+        offers: &Offers,
+        usage: &BTreeMap<UsageKey, Counted>,
+    ) -> Result<Vec<Line>, LinesError> {
+        Ok(self.run_lines(run, offers, Some(usage))?.all())
+    }
+
+    /// The same, by why they are charged; without `usage`, those of fees.
+    pub(super) fn run_lines(
+        &self,
+        run: u32,
+        offers: &Offers,
+        usage: Option<&BTreeMap<UsageKey, Counted>>,
+    ) -> Result<RunLines, LinesError> {
+        let mut lines = RunLines::default();
+        let timeline = self.timeline();
+        let closed = self.closed(run)?;
+        let mut first_offer = None;
+        if let Some(closed) = &closed {
+            for stretch in stretch::stretches(&timeline, closed) {
+                let offer = &offers.named(stretch.plan, stretch.offer)?.offer;
+                first_offer = first_offer.or(Some(offer));
+                lines.arrears.extend(arrears(&stretch, closed, offers, usage)?);
+            }
+            lines.corrections = advance::corrections(self, closed, offers)?;
+        }
+        if let Some(opened) = self.slot(run)? {
+            // Of run 0 it is the whole interval that the invoice says.
+            let invoiced = closed.map_or(opened.whole, |closed| closed.period);
+            let first_day = opened.period.first_day;
+            for mut line in advance::advance(self, &opened, offers)? {
+                if first_offer.is_some_and(|offer| has_in_arrears(offer, &line.key)) {
+                    add_day(&mut line, first_day);
+                }
+                line.days = days_unless_invoiced(first_day, opened.whole.end_day, &invoiced)?;
+                lines.advance.push(line);
+            }
+        }
+        Ok(lines)
+    }
+
+    fn closed(&self, run: u32) -> Result<Option<Slot>, LinesError> {
+        match run.checked_sub(1) {
+            Some(n) => Ok(self.slot(n)?),
+            None => Ok(None),
+        }
+    }
+}
+
+/// What a stretch of the closed period costs after it.
+fn arrears(
+    stretch: &Stretch<'_>,
+    closed: &Slot,
+    offers: &Offers,
+    usage: Option<&BTreeMap<UsageKey, Counted>>,
+) -> Result<Vec<Line>, LinesError> {
+    let offered = offers.named(stretch.plan, stretch.offer)?;
+    let full_days = closed.period.full_days;
+    let active = share(stretch.active_days()?, full_days)?;
+    let fee = offered.offer.base_fee;
+    let mut lines = Vec::new();
+    if active.active() > 0 && fee.amount_minor > 0 {
+        lines.push(Line::base_fee(stretch.plan, &offered.plan_name, fee, active)?);
+    }
+    for price in &offered.offer.prices {
+        let (days, counted) = match price.charge() {
+            Charge::Flat { timing: Timing::InAdvance, .. } | Charge::Seats { timing: Timing::InAdvance, .. } => {
+                continue;
+            }
+            Charge::Flat { timing: Timing::InArrears, .. } => (active, plain(Usage::Nothing)),
+            Charge::Seats { timing: Timing::InArrears, .. } => {
+                (active, plain(Usage::Seats(stretch.seat_spans(price.key())?)))
+            }
+            Charge::Usage(charge) => {
+                let Some(usage) = usage else { continue };
+                let days = share(stretch.usage_days(charge.is_charged_in_trial())?, full_days)?;
+                if days.active() == 0 {
+                    continue;
+                }
+                (days, counted(usage, stretch.first_day, price)?)
+            }
+        };
+        if days.active() > 0 {
+            lines.extend(of_price(stretch.plan, price, &counted, days, fee.currency)?);
+        }
+    }
+    for line in &mut lines {
+        if stretch.first_day != closed.period.first_day {
+            add_day(line, stretch.first_day);
+        }
+        line.days = days_unless_invoiced(stretch.first_day, stretch.end_day, &closed.period)?;
+    }
+    Ok(lines)
+}
+
+fn plain(usage: Usage) -> Counted {
+    Counted { usage, evidence: None }
+}
+
+fn counted(usage: &BTreeMap<UsageKey, Counted>, first_day: Date, price: &Price) -> Result<Counted, LinesError> {
+    let key = UsageKey { first_day, price: price.key().clone() };
+    usage.get(&key).cloned().ok_or_else(|| LinesError::MissingUsage(price.key().to_string()))
+}
+
+fn of_price(
+    plan: PlanRef,
+    price: &Price,
+    counted: &Counted,
+    days: DayShare,
+    currency: Currency,
+) -> Result<Vec<Line>, RatingError> {
+    let mut lines = Line::of_price(plan, price, &counted.usage, days, currency)?;
+    for line in &mut lines {
+        match &mut line.detail {
+            LineDetail::Usage { evidence, .. } => *evidence = counted.evidence,
+            LineDetail::Fee { .. }
+            | LineDetail::Seats { .. }
+            | LineDetail::Adjustment { .. }
+            | LineDetail::OneOff { .. }
+            | LineDetail::TrueUp { .. } => {}
+        }
+    }
+    Ok(lines)
+}
+
+/// Whether `offer` charges the price `key` after its period.
+fn has_in_arrears(offer: &Offer, key: &str) -> bool {
+    offer.prices.iter().any(|price| {
+        let in_arrears = match price.charge() {
+            Charge::Flat { timing, .. } | Charge::Seats { timing, .. } => *timing == Timing::InArrears,
+            Charge::Usage(_) => true,
+        };
+        in_arrears && price.key().as_str() == key
+    })
+}
+
+/// `active` of `full` days; a period that is cut has fewer than its interval, and none has more.
+pub(super) fn share(active: u32, full: u32) -> Result<DayShare, LinesError> {
+    Ok(DayShare::new(active, full).ok_or(RatingError::TooManyDays)?)
+}
+
+/// Puts the first day behind the key, where the plain key may come twice.
+pub(super) fn add_day(line: &mut Line, day: Date) {
+    line.key = format!("{}@{day}", line.key);
+    match &mut line.detail {
+        LineDetail::TrueUp { of, .. } => *of = format!("{of}@{day}"),
+        LineDetail::Fee { .. }
+        | LineDetail::Usage { .. }
+        | LineDetail::Seats { .. }
+        | LineDetail::Adjustment { .. }
+        | LineDetail::OneOff { .. } => {}
+    }
+}
+
+/// The first and the last day, unless they are those that the invoice says.
+pub(super) fn days_unless_invoiced(
+    first_day: Date,
+    end_day: Date,
+    invoiced: &BillingPeriod,
+) -> Result<Option<(Date, Date)>, LinesError> {
+    if (first_day, end_day) == (invoiced.first_day, invoiced.end_day) {
+        return Ok(None);
+    }
+    let last_day = end_day.yesterday().map_err(|_| CalendarError)?;
+    Ok(Some((first_day, last_day)))
+}
