@@ -1,10 +1,9 @@
-//! Closes billing periods: the tick finds what is due, the worker turns one period of one subscription into an invoice.
+//! Makes billing runs: the tick finds what is due, the worker turns one run of one subscription into an invoice.
 //!
 //! Invariants: nobody scans tenants, the sparse index says who is due; no period is billed before everything that was
 //! accepted until it closed is counted; a period is billed at most once, by the condition of the one transaction that
 //! writes its invoice; what a crash leaves unpublished, the next delivery or tick publishes.
 
-mod statement;
 mod tick;
 mod worker;
 
@@ -13,12 +12,13 @@ pub use tick::{TICK_REQUESTS_MAX, tick};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use cloud::{
     Fault, World, batch,
+    billing::Shelf,
     spend::{self, Function},
 };
 use serde_json::Value;
 
 /// Subscriptions that are billed at a time.
-const PERIODS_AT_ONCE: usize = 8;
+const RUNS_AT_ONCE: usize = 8;
 
 /// What invoked the function.
 #[derive(Debug)]
@@ -47,7 +47,10 @@ pub async fn handle(world: &World, cause: Cause) -> Result<SqsBatchResponse, Fau
 async fn run(world: &World, cause: Cause) -> Result<SqsBatchResponse, Fault> {
     match cause {
         Cause::Tick => tick(world).await.map(|()| SqsBatchResponse::default()),
-        Cause::Messages(event) => Ok(batch::each(event, PERIODS_AT_ONCE, |record| worker::bill(world, record)).await),
+        Cause::Messages(event) => {
+            let shelf = &Shelf::default();
+            Ok(batch::each(event, RUNS_AT_ONCE, |record| worker::bill(world, shelf, record)).await)
+        }
     }
 }
 

@@ -1,18 +1,18 @@
-//! The tick: raises the watermark, asks for every period to be billed that has closed and of which everything is counted,
-//! and publishes what a crash left behind.
+//! The tick: raises the watermark, asks for every run to be made that is due and of which everything is counted, and
+//! publishes what a crash left behind.
 
 use cloud::{Fault, World, store::across::Due};
-use events::{BillingRequestedV1, Envelope, Message};
+use events::{BillingRequestedV2, Envelope, Message};
 
-/// Periods that one tick asks for; the rest waits for the next tick.
+/// Runs that one tick asks for; the rest waits for the next tick.
 pub const TICK_REQUESTS_MAX: usize = 50_000;
 
-/// Runs one tick. A repeat asks for the same periods under the same event ids, which bills nothing twice.
+/// Runs one tick. A repeat asks for the same runs under the same event ids, which bills nothing twice.
 pub async fn tick(world: &World) -> Result<(), Fault> {
     let now = world.now();
     let swept = world.sweep_invoice_facts(now).await?;
     let complete_through = world.raise_watermark().await?.complete_through();
-    let is_counted = |due: &Due| complete_through.is_some_and(|through| due.closes_at <= through);
+    let is_counted = |due: &Due| complete_through.is_some_and(|through| due.due_at <= through);
     let (mut due, waiting): (Vec<Due>, Vec<Due>) =
         world.due_subscriptions(now).await?.into_iter().partition(is_counted);
     due.truncate(TICK_REQUESTS_MAX);
@@ -26,9 +26,9 @@ pub async fn tick(world: &World) -> Result<(), Fault> {
 }
 
 fn request(world: &World, due: &Due) -> Result<Message, Fault> {
-    let data = BillingRequestedV1 { subscription_id: due.subscription_id, period: due.period };
-    let (subscription, period) = (due.subscription_id.to_string(), due.period.to_string());
-    let reports = [subscription.as_str(), period.as_str()];
+    let data = BillingRequestedV2 { subscription_id: due.subscription_id, due_at: due.due_at };
+    let (subscription, due_at) = (due.subscription_id.to_string(), due.due_at.to_string());
+    let reports = [subscription.as_str(), due_at.as_str()];
     Envelope::new("billing", due.tenant_id, world.now(), world.new_correlation_id(), &reports, data)
         .encode()
         .map_err(|error| Fault::permanent("encode event", error))

@@ -6,6 +6,7 @@
 //! the few walks across tenants live in [`store::across`].
 
 pub mod batch;
+pub mod billing;
 mod blobs;
 mod bus;
 mod clock;

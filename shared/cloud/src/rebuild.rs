@@ -186,6 +186,14 @@ impl Load {
     }
 }
 
+/// The digest of the logs of hours, in their order, behind the one of those before.
+pub(crate) fn chained(before: [u8; 32], logs: &BTreeMap<(Timestamp, Lane), [u8; 32]>) -> [u8; 32] {
+    logs.iter().fold(before, |before, ((hour, lane), digest)| {
+        let entry = [hour.to_string().as_bytes(), b" ", lane.to_string().as_bytes(), b" ", digest].concat();
+        usage_log::chain(&before, &entry)
+    })
+}
+
 fn summary(reports: Vec<Report>, digest: [u8; 32], next: Option<Timestamp>) -> Rebuilt {
     let mut rebuilt = Rebuilt { hours: 0, events: 0, digest, differences: 0, repaired: 0, difference: None, next };
     let mut hours = BTreeSet::new();
@@ -199,10 +207,7 @@ fn summary(reports: Vec<Report>, digest: [u8; 32], next: Option<Timestamp>) -> R
             differences.extend(found.map(|(finding, repaired)| Difference { lane, hour, finding, repaired }));
         }
     }
-    for ((hour, lane), digest) in logs {
-        let entry = [hour.to_string().as_bytes(), b" ", lane.to_string().as_bytes(), b" ", &digest].concat();
-        rebuilt.digest = usage_log::chain(&rebuilt.digest, &entry);
-    }
+    rebuilt.digest = chained(rebuilt.digest, &logs);
     rebuilt.hours = hours.len() as u64;
     rebuilt.differences = differences.len() as u64;
     rebuilt.repaired = differences.iter().filter(|difference| difference.repaired).count() as u64;

@@ -8,7 +8,7 @@ use domain::{
 };
 use serde::{Deserialize, Serialize};
 
-/// One period of one subscription is due.
+/// One period of one subscription is due. Read and no longer written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct BillingRequestedV1 {
@@ -20,6 +20,28 @@ pub struct BillingRequestedV1 {
 
 impl Event for BillingRequestedV1 {
     const TYPE: &'static str = "billing.requested.v1";
+}
+
+/// The next run of one subscription is due: as a draft once its period is over, to be finalized after the grace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct BillingRequestedV2 {
+    /// Which subscription.
+    pub subscription_id: SubscriptionId,
+    /// Since when it is due; what tells the requests for one subscription apart.
+    pub due_at: Timestamp,
+}
+
+impl Event for BillingRequestedV2 {
+    const TYPE: &'static str = "billing.requested.v2";
+}
+
+impl BillingRequestedV1 {
+    /// The run that closes its period.
+    #[must_use]
+    pub fn run(&self) -> u32 {
+        self.period.saturating_add(1)
+    }
 }
 
 /// A period was billed: usage of it now becomes an adjustment of a later one.
@@ -63,6 +85,13 @@ mod tests {
     fn billing_requested_v1_is_frozen() {
         let data = BillingRequestedV1 { subscription_id: SubscriptionId::derived(&["sub"]), period: 3 };
         check_golden(include_str!("../golden/billing.requested.v1.json"), &["3"], data);
+    }
+
+    #[test]
+    fn billing_requested_v2_is_frozen() {
+        let due_at = "2026-06-01T00:00:00Z".parse().unwrap();
+        let data = BillingRequestedV2 { subscription_id: SubscriptionId::derived(&["sub"]), due_at };
+        check_golden(include_str!("../golden/billing.requested.v2.json"), &["4"], data);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::harness::{Answer, Api, Extra, PLATFORM_KEY};
 use axum::http::Method;
-use cloud::store::{Attempt, Delivery, DeliveryStatus, NextBill};
+use cloud::store::{Attempt, Delivery, DeliveryStatus, RunMade};
 use domain::{
     Date, Timestamp,
     calendar::Period,
@@ -10,7 +10,7 @@ use domain::{
     id::{DeliveryId, EndpointId, EventId, PlanId, SubscriptionId, TenantId},
     invoice::{Draft, InvoiceNumber, Line, LineDetail, Notes, Statement, SubscriptionRun, TaxTreatment},
     money::{Currency, Money},
-    subscription,
+    subscription::{self, Subscription},
     text::Slug,
 };
 use jiff::SignedDuration;
@@ -123,64 +123,126 @@ pub(crate) fn plan(slug: &str) -> Value {
 }
 
 fn table(own: &Owned) -> Vec<Row> {
-    use Audience::{AnyKey, Open, Platform, PlatformForTenant, Tenant, TenantUnlessNamed};
-    let row = |audience, method: &str, route: &'static str, path: String, body: Value, status| Row {
-        audience,
-        method: method.parse().unwrap(),
-        route,
-        path,
-        body: Some(body).filter(|body| !body.is_null()),
-        status,
-    };
-    let get = |audience, route: &'static str| row(audience, "GET", route, route.to_owned(), Value::Null, 200);
-    let get_one =
-        |route: &'static str, id: &str| row(Tenant, "GET", route, route.replace("{id}", id), Value::Null, 200);
-    let post = |audience, route: &'static str, body| row(audience, "POST", route, route.to_owned(), body, 201);
-    let delete =
-        |route: &'static str, id: &str| row(Tenant, "DELETE", route, route.replace("{id}", id), Value::Null, 204);
-    let post_event =
-        |route: &'static str, body| row(Tenant, "POST", route, route.replace("{id}", own.event), body, 202);
-    let event = json!({"events": [{"id": "1", "type": "call", "data": {"bytes": 1}}]});
-    let rebuild = json!({"tenant": "acme", "from": "2026-05-31T22:00:00Z", "to": "2026-06-01T01:00:00Z"});
+    let mut rows = vec![get(Audience::Open, "/health")];
+    rows.extend(of_tenants());
+    rows.extend(of_the_catalog());
+    rows.extend(of_usage(own));
+    rows.extend(of_subscriptions(own));
+    rows.extend(of_invoices(own));
+    rows.extend(of_webhooks(own));
+    // Last, because nothing is good without what they take away.
+    rows.extend([delete("/v1/webhooks/endpoints/{id}", &own.endpoint), delete("/v1/api-keys/{id}", &own.spare_key)]);
+    rows
+}
+
+fn row(audience: Audience, method: &str, route: &'static str, path: &str, body: Value, status: u16) -> Row {
+    let body = Some(body).filter(|body| !body.is_null());
+    Row { audience, method: method.parse().unwrap(), route, path: path.to_owned(), body, status }
+}
+
+fn get(audience: Audience, route: &'static str) -> Row {
+    row(audience, "GET", route, route, Value::Null, 200)
+}
+
+fn get_one(route: &'static str, id: &str) -> Row {
+    row(Audience::Tenant, "GET", route, &route.replace("{id}", id), Value::Null, 200)
+}
+
+fn post(audience: Audience, route: &'static str, body: Value) -> Row {
+    row(audience, "POST", route, route, body, 201)
+}
+
+/// What the platform does with something of a tenant's.
+fn post_one(route: &'static str, id: &str, body: Value, status: u16) -> Row {
+    row(Audience::PlatformForTenant, "POST", route, &route.replace("{id}", id), body, status)
+}
+
+fn delete(route: &'static str, id: &str) -> Row {
+    row(Audience::Tenant, "DELETE", route, &route.replace("{id}", id), Value::Null, 204)
+}
+
+fn of_tenants() -> Vec<Row> {
+    use Audience::{Platform, Tenant};
+    vec![
+        post(Platform, "/v1/tenants", json!({"slug": "initech", "name": "Initech"})),
+        get(Platform, "/v1/tenants"),
+        row(Tenant, "GET", "/v1/tenants/{tenant}", "/v1/tenants/acme", Value::Null, 200),
+        row(Platform, "PATCH", "/v1/tenants/{tenant}", "/v1/tenants/acme", json!({"name": "Acme"}), 200),
+        post(Tenant, "/v1/api-keys", json!({"name": "new"})),
+        get(Tenant, "/v1/api-keys"),
+    ]
+}
+
+fn of_the_catalog() -> Vec<Row> {
+    use Audience::{AnyKey, Platform};
     let estimate = json!({"price": plan("basic")["prices"][0], "currency": "EUR", "quantity": "3"});
     let mut version = plan("basic");
     version.as_object_mut().unwrap().remove("slug");
+    let meter = json!({"slug": "new", "name": "New", "eventType": "new", "aggregation": "count"});
     vec![
-        get(Open, "/health"),
-        post(Platform, "/v1/tenants", json!({"slug": "initech", "name": "Initech"})),
-        get(Platform, "/v1/tenants"),
-        row(Tenant, "GET", "/v1/tenants/{tenant}", "/v1/tenants/acme".into(), Value::Null, 200),
-        row(Platform, "PATCH", "/v1/tenants/{tenant}", "/v1/tenants/acme".into(), json!({"name": "Acme"}), 200),
-        post(Tenant, "/v1/api-keys", json!({"name": "new"})),
-        get(Tenant, "/v1/api-keys"),
-        post(Platform, "/v1/meters", json!({"slug": "new", "name": "New", "eventType": "new", "aggregation": "count"})),
+        post(Platform, "/v1/meters", meter),
         get(AnyKey, "/v1/meters"),
-        row(AnyKey, "GET", "/v1/meters/{slug}", "/v1/meters/calls".into(), Value::Null, 200),
+        row(AnyKey, "GET", "/v1/meters/{slug}", "/v1/meters/calls", Value::Null, 200),
         post(Platform, "/v1/plans", plan("new")),
-        row(Platform, "POST", "/v1/plans/{slug}/versions", "/v1/plans/basic/versions".into(), version, 201),
+        row(Platform, "POST", "/v1/plans/{slug}/versions", "/v1/plans/basic/versions", version, 201),
         get(AnyKey, "/v1/plans"),
-        row(AnyKey, "GET", "/v1/plans/{slug}", "/v1/plans/basic".into(), Value::Null, 200),
-        row(AnyKey, "POST", "/v1/prices/estimate", "/v1/prices/estimate".into(), estimate, 200),
-        post(PlatformForTenant, "/v1/subscriptions", json!({"plan": "basic", "startsOn": "2026-06-01"})),
-        get(Tenant, "/v1/subscriptions"),
-        get_one("/v1/subscriptions/{id}", &own.subscription),
-        row(TenantUnlessNamed, "POST", "/v1/usage/events", "/v1/usage/events".into(), event, 202),
+        row(AnyKey, "GET", "/v1/plans/{slug}", "/v1/plans/basic", Value::Null, 200),
+        row(AnyKey, "POST", "/v1/prices/estimate", "/v1/prices/estimate", estimate, 200),
+    ]
+}
+
+fn of_usage(own: &Owned) -> Vec<Row> {
+    use Audience::{Platform, Tenant, TenantUnlessNamed};
+    let event = json!({"events": [{"id": "1", "type": "call", "data": {"bytes": 1}}]});
+    let rebuild = json!({"tenant": "acme", "from": "2026-05-31T22:00:00Z", "to": "2026-06-01T01:00:00Z"});
+    let post_event =
+        |route: &'static str, body| row(Tenant, "POST", route, &route.replace("{id}", own.event), body, 202);
+    vec![
+        row(TenantUnlessNamed, "POST", "/v1/usage/events", "/v1/usage/events", event, 202),
         get_one("/v1/usage/events/{id}", own.event),
         post_event("/v1/usage/events/{id}/amend", json!({"reason": "a test", "data": {"bytes": 2}})),
         post_event("/v1/usage/events/{id}/void", json!({"reason": "a test"})),
-        row(Tenant, "GET", "/v1/usage", "/v1/usage?meter=calls".into(), Value::Null, 200),
-        row(Platform, "POST", "/v1/admin/rebuilds", "/v1/admin/rebuilds".into(), rebuild, 200),
+        row(Tenant, "GET", "/v1/usage", "/v1/usage?meter=calls", Value::Null, 200),
+        row(Platform, "POST", "/v1/admin/rebuilds", "/v1/admin/rebuilds", rebuild, 200),
         get(Platform, "/v1/admin/costs"),
+    ]
+}
+
+fn of_subscriptions(own: &Owned) -> Vec<Row> {
+    use Audience::{PlatformForTenant, Tenant};
+    let (id, cancel) = (&own.subscription, json!({"type": "cancel"}));
+    vec![
+        post(PlatformForTenant, "/v1/subscriptions", json!({"plan": "basic", "startsOn": "2026-06-01"})),
+        get(Tenant, "/v1/subscriptions"),
+        get_one("/v1/subscriptions/{id}", id),
+        get_one("/v1/subscriptions/{id}/changes", id),
+        get_one("/v1/subscriptions/{id}/upcoming-invoice", id),
+        post_one("/v1/subscriptions/{id}/changes/preview", id, cancel.clone(), 200),
+        post_one("/v1/subscriptions/{id}/changes", id, cancel, 201),
+    ]
+}
+
+fn of_invoices(own: &Owned) -> Vec<Row> {
+    use Audience::{PlatformForTenant, Tenant};
+    let id = &own.invoice;
+    let generate = json!({"subscriptionId": own.subscription});
+    vec![
+        Row { status: 409, ..post(PlatformForTenant, "/v1/invoices/generate", generate) },
+        Row { status: 409, ..post_one("/v1/invoices/{id}/finalize", id, json!({}), 200) },
         get(Tenant, "/v1/invoices"),
-        get_one("/v1/invoices/{id}", &own.invoice),
-        get_one("/v1/invoices/{id}/lines", &own.invoice),
-        Row { status: 409, ..get_one("/v1/invoices/{id}/pdf", &own.invoice) },
+        get_one("/v1/invoices/{id}", id),
+        get_one("/v1/invoices/{id}/lines", id),
+        Row { status: 409, ..get_one("/v1/invoices/{id}/pdf", id) },
+    ]
+}
+
+fn of_webhooks(own: &Owned) -> Vec<Row> {
+    use Audience::Tenant;
+    vec![
         post(Tenant, "/v1/webhooks/endpoints", json!({"url": "https://acme.example/other"})),
         get(Tenant, "/v1/webhooks/endpoints"),
         get(Tenant, "/v1/webhooks/deliveries"),
         get_one("/v1/webhooks/deliveries/{id}", &own.delivery),
-        delete("/v1/webhooks/endpoints/{id}", &own.endpoint),
-        delete("/v1/api-keys/{id}", &own.spare_key),
     ]
 }
 
@@ -231,8 +293,12 @@ async fn invoice(api: &Api, subscription_id: SubscriptionId) -> String {
     });
     let number = InvoiceNumber::new(&Slug::parse("acme").unwrap(), 1);
     let invoice = draft.unwrap().finalize(number, world.now(), SignedDuration::from_hours(24 * 14)).unwrap();
-    let next = NextBill { subscription_id, period: 0, closes_at: instant("2026-07-01T01:00:00Z") };
-    world.store(tenant_id).bill(&invoice, 0, next, &[], world.now()).await.unwrap();
+    let store = world.store(tenant_id);
+    let before = store.subscription(subscription_id).await.unwrap().unwrap();
+    // June, the period that is open, stays to be billed: changes of it are good requests.
+    let after = Subscription { revision: before.revision + 1, ..before.clone() };
+    let run = RunMade { before: &before, after: &after, due_at: Some(instant("2026-07-01T00:00:00Z")) };
+    store.bill(&invoice, 0, run, &[], world.now()).await.unwrap();
     invoice.statement().id.to_string()
 }
 

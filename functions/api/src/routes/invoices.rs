@@ -3,9 +3,15 @@
 //! The shapes are in [`answer`] and [`line`]; here are the routes.
 
 mod answer;
+mod generate;
 mod line;
 
-use self::{answer::Invoice, line::Line};
+pub(crate) use self::{
+    answer::Invoice,
+    generate::{__path_finalize, __path_generate, finalize, generate},
+    line::Line,
+};
+
 use crate::{
     auth::TenantScope,
     openapi::ReadRefusals,

@@ -30,7 +30,7 @@ use cloud::{
 };
 use domain::{
     Timestamp, Violation,
-    catalog::{self, Charge, PlanRef, PlanVersion, Price, Timing},
+    catalog::{self, Charge, PlanRef, PlanVersion, Price},
     id::PlanId,
     rating::Feed,
     text::Slug,
@@ -129,7 +129,7 @@ async fn decide(api: &Api, new: NewPlanVersion, reference: PlanRef, now: Timesta
     Ok(version)
 }
 
-/// Checks that billing can charge the price: that its meter has what it needs, and that an invoice comes when it is due.
+/// Checks that the meter of a price has what the price needs.
 fn check_billable(price: &Price, meters: &HashMap<&Slug, &Meter>) -> Result<(), Violation> {
     match price.charge() {
         Charge::Usage(charge) => {
@@ -137,14 +137,7 @@ fn check_billable(price: &Price, meters: &HashMap<&Slug, &Meter>) -> Result<(), 
             let meter = meters.get(charge.meter()).ok_or_else(unknown)?;
             Feed::of(charge, meter).map(drop)
         }
-        Charge::Flat { timing: Timing::InArrears, .. } => Ok(()),
-        Charge::Flat { timing: Timing::InAdvance, .. } => {
-            let message = "fees are billed in arrears only; leave it out";
-            Err(Violation::new("/timing", "not_billable", message))
-        }
-        Charge::Seats { .. } => {
-            Err(Violation::new("/model/type", "not_billable", "subscriptions have no seats; use another model"))
-        }
+        Charge::Flat { .. } | Charge::Seats { .. } => Ok(()),
     }
 }
 

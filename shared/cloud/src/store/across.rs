@@ -18,17 +18,15 @@ use domain::{
 /// Pages that one tick reads of each shard of the index `due`; the rest waits for the next tick.
 const DUE_PAGES_MAX: usize = 20;
 
-/// A subscription whose period has closed and is not billed yet.
+/// A subscription whose next run is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Due {
     /// Whose it is.
     pub tenant_id: TenantId,
     /// Which it is.
     pub subscription_id: SubscriptionId,
-    /// The period to bill.
-    pub period: u32,
-    /// When it closed.
-    pub closes_at: Timestamp,
+    /// Since when.
+    pub due_at: Timestamp,
 }
 
 impl World {
@@ -85,7 +83,6 @@ fn read_due(item: &item::Item) -> Result<Due, Fault> {
     Ok(Due {
         tenant_id: item::parse(pk.strip_prefix("TENANT#").ok_or_else(malformed)?)?,
         subscription_id: item::parse(sk.strip_prefix("SUBSCRIPTION#").ok_or_else(malformed)?)?,
-        period: item::number(item, subscriptions::NEXT_PERIOD)?,
-        closes_at: item::parse(item::text(item, subscriptions::DUE_AT)?)?,
+        due_at: item::parse(item::text(item, subscriptions::DUE_AT)?)?,
     })
 }

@@ -1,7 +1,7 @@
 //! The table `invoices`: invoices with their lines, each tenant's number sequence, and the outbox of their facts.
 //!
-//! Invariant: an invoice, its number, the subscription's step to the next period, and the facts that report it are one
-//! transaction. Whatever races, one period has one invoice and no number is skipped or used twice.
+//! Invariant: an invoice, its number, the subscription's step to the next run, and the facts that report it are one
+//! transaction. Whatever races, one run has one invoice and no number is skipped or used twice.
 
 use super::{
     TenantStore,
@@ -9,14 +9,15 @@ use super::{
     invoice_shape::{self, InvoiceV3, PDF},
     item::{self, Cursor, Page},
     key::{self, Key},
-    outbox, subscriptions,
+    outbox,
 };
 use crate::Fault;
-use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use domain::{
     Timestamp,
-    id::{InvoiceId, SubscriptionId},
-    invoice::Invoice,
+    id::InvoiceId,
+    invoice::{Invoice, Statement},
+    subscription::Subscription,
 };
 use events::Message;
 use serde::{Deserialize, Serialize};
@@ -39,25 +40,25 @@ pub struct PdfRecord {
     pub ready_at: Timestamp,
 }
 
-/// What billing a period writes beside the invoice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NextBill {
-    /// Which subscription moves on.
-    pub subscription_id: SubscriptionId,
-    /// The period that was billed.
-    pub period: u32,
-    /// When the period after it closes.
-    pub closes_at: Timestamp,
+/// What making a run writes beside its invoice.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RunMade<'a> {
+    /// The subscription as it was read.
+    pub before: &'a Subscription,
+    /// The same, after the run.
+    pub after: &'a Subscription,
+    /// When its next run is due; `None` if there is none.
+    pub due_at: Option<Timestamp>,
 }
 
-/// What became of billing a period.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What became of making a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BillOutcome {
     /// The invoice was written.
     Billed,
-    /// The period had been billed before.
+    /// The run had been made before.
     AlreadyBilled,
-    /// Another invoice of the tenant took the number, or the subscription moved: load again.
+    /// Another invoice of the tenant took the number, or the subscription changed: load again.
     Raced,
 }
 
@@ -69,34 +70,76 @@ impl TenantStore<'_> {
         item.map_or(Ok(0), |item| item::number(&item, "used"))
     }
 
-    /// Writes `invoice` under the number after `numbers_used`, moves the subscription on, and records `facts`.
+    /// Writes `invoice`, which may be there as a draft, under the number after `numbers_used`, moves the subscription on,
+    /// and records `facts`.
     pub async fn bill(
         &self,
         invoice: &Invoice,
         numbers_used: u64,
-        next: NextBill,
+        run: RunMade<'_>,
         facts: &[Message],
         now: Timestamp,
     ) -> Result<BillOutcome, Fault> {
-        let table = &self.world.settings().invoices_table;
-        let id = invoice.statement().id;
-        let stored = InvoiceV3::from(&StoredInvoice { invoice: invoice.clone(), pdf: None });
-        let mut listed = Key::InvoiceListed(self.tenant_id, now, id).attributes();
-        listed.insert("invoiceId".to_owned(), AttributeValue::S(id.to_string()));
         let mut actions = vec![
-            dynamo::put(table, item::write(&Key::Invoice(self.tenant_id, id), &stored)?, true)?,
+            self.put_unless_issued(invoice)?,
             self.take_number(numbers_used)?,
-            self.move_on(next)?,
-            dynamo::put(table, listed, false)?,
+            self.replace_subscription(run.before.revision, run.after, run.due_at)?,
+            self.list(invoice.statement())?,
         ];
-        for fact in facts {
-            actions.push(outbox::row(table, &id.to_string(), fact, now)?);
-        }
+        actions.extend(self.facts(invoice, facts, now)?);
         Ok(match self.world.transact(actions).await? {
             Transacted::Committed => BillOutcome::Billed,
             Transacted::Refused(refused) if refused.contains(&0) => BillOutcome::AlreadyBilled,
             Transacted::Refused(_) => BillOutcome::Raced,
         })
+    }
+
+    /// Writes `draft`, perhaps in place of an older one, and asks for its run again at `closes_at`.
+    pub async fn write_draft(
+        &self,
+        draft: &Invoice,
+        subscription: &Subscription,
+        closes_at: Timestamp,
+        facts: &[Message],
+        now: Timestamp,
+    ) -> Result<BillOutcome, Fault> {
+        let mut actions = vec![
+            self.put_unless_issued(draft)?,
+            self.due_again(subscription, closes_at)?,
+            self.list(draft.statement())?,
+        ];
+        actions.extend(self.facts(draft, facts, now)?);
+        Ok(match self.world.transact(actions).await? {
+            Transacted::Committed => BillOutcome::Billed,
+            Transacted::Refused(refused) if refused.contains(&0) => BillOutcome::AlreadyBilled,
+            Transacted::Refused(_) => BillOutcome::Raced,
+        })
+    }
+
+    fn put_unless_issued(&self, invoice: &Invoice) -> Result<TransactWriteItem, Fault> {
+        let stored = InvoiceV3::from(&StoredInvoice { invoice: invoice.clone(), pdf: None });
+        let put = Put::builder()
+            .table_name(&self.world.settings().invoices_table)
+            .set_item(Some(item::write(&Key::Invoice(self.tenant_id, invoice.statement().id), &stored)?))
+            .condition_expression("attribute_not_exists(pk) OR attribute_type(issued, :null)")
+            .expression_attribute_values(":null", AttributeValue::S("NULL".to_owned()));
+        let put = put.build().map_err(|error| Fault::permanent("dynamodb:TransactWriteItems", error))?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    /// The entry of the tenant's list, under the same key however often the invoice is written.
+    fn list(&self, statement: &Statement) -> Result<TransactWriteItem, Fault> {
+        let opens = statement.subscription.is_some_and(|subscription| subscription.run == Some(0));
+        let at = if opens { statement.period.start() } else { statement.period.end() };
+        let mut listed = Key::InvoiceListed(self.tenant_id, at, statement.id).attributes();
+        listed.insert("invoiceId".to_owned(), AttributeValue::S(statement.id.to_string()));
+        dynamo::put(&self.world.settings().invoices_table, listed, false)
+    }
+
+    fn facts(&self, invoice: &Invoice, facts: &[Message], now: Timestamp) -> Result<Vec<TransactWriteItem>, Fault> {
+        let table = &self.world.settings().invoices_table;
+        let about = invoice.statement().id.to_string();
+        facts.iter().map(|fact| outbox::row(table, &about, fact, now)).collect()
     }
 
     /// The invoice `id`.
@@ -147,22 +190,6 @@ impl TenantStore<'_> {
             0 => update.condition_expression("attribute_not_exists(used)"),
             _ => update.condition_expression("used = :used").expression_attribute_values(":used", number(numbers_used)),
         })
-    }
-
-    fn move_on(&self, next: NextBill) -> Result<TransactWriteItem, Fault> {
-        let number = |n: u32| AttributeValue::N(n.to_string());
-        action(
-            Update::builder()
-                .table_name(&self.world.settings().subscriptions_table)
-                .set_key(Some(Key::Subscription(self.tenant_id, next.subscription_id).attributes()))
-                .update_expression("SET #next = :next, #due = :due")
-                .condition_expression("#next = :billed")
-                .expression_attribute_names("#next", subscriptions::NEXT_PERIOD)
-                .expression_attribute_names("#due", subscriptions::DUE_AT)
-                .expression_attribute_values(":next", number(next.period + 1))
-                .expression_attribute_values(":billed", number(next.period))
-                .expression_attribute_values(":due", AttributeValue::S(key::sortable(next.closes_at))),
-        )
     }
 }
 

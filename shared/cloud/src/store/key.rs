@@ -33,6 +33,7 @@ pub(crate) enum Key<'a> {
     PlanPublication(PlanId, Uuid),
     // subscriptions
     Subscription(TenantId, SubscriptionId),
+    SubscriptionChange(TenantId, SubscriptionId, Uuid),
     // processedEvents
     Segment { lane: &'a Lane, number: u32, chain: &'a [u8; 32] },
     Processed(&'static str, EventId),
@@ -112,6 +113,7 @@ impl Key<'_> {
             Self::PlanVersion(id, version) => (format!("PLAN#{id}"), format!("VERSION#{version:06}")),
             Self::PlanPublication(id, uuid) => (format!("PLAN#{id}"), format!("PUBLICATION#{uuid}")),
             Self::Subscription(id, sub) => (tenant_partition(*id), format!("SUBSCRIPTION#{sub}")),
+            Self::SubscriptionChange(id, sub, uuid) => (tenant_partition(*id), format!("CHANGE#{sub}#{uuid}")),
             Self::Segment { lane, number, chain } => {
                 (lane_partition(lane), format!("{number:08}#{}", Hex(&chain[..SEGMENT_DIGEST_BYTES])))
             }

@@ -6,6 +6,7 @@
 pub mod across;
 mod api_keys;
 mod catalog;
+mod changes;
 mod dynamo;
 mod idempotency;
 mod invoice_shape;
@@ -19,6 +20,7 @@ mod plan_shape;
 mod processed;
 mod recount;
 mod segments;
+mod subscription_shape;
 mod subscriptions;
 mod tenants;
 mod usage;
@@ -27,8 +29,9 @@ mod webhooks;
 
 pub use api_keys::StoredApiKey;
 pub use catalog::PublishOutcome;
+pub use changes::{ChangeOutcome, ChangeRecord};
 pub use idempotency::{Claim, StoredAnswer};
-pub use invoices::{BillOutcome, NextBill, PdfRecord, StoredInvoice};
+pub use invoices::{BillOutcome, PdfRecord, RunMade, StoredInvoice};
 pub use item::{Cursor, PAGE_ITEMS_MAX, Page};
 pub use lanes::{HourNotes, LOG_DAYS, LaneWrite, StoredHead, StoredHour};
 pub use members::{MemberPage, pages};
@@ -36,7 +39,7 @@ pub use processed::Consumer;
 pub use recount::CountedLane;
 pub use segments::{Break, Unread};
 pub use tenants::CreateOutcome;
-pub use usage::{GROUPS_MAX, GroupDigest, LaneHour, group_digest};
+pub use usage::{GROUPS_MAX, GroupDigest, LaneHour, LaneLog, group_digest};
 pub use webhooks::{Attempt, Delivery, DeliveryStatus, ENDPOINTS_MAX, Endpoint};
 
 use crate::World;

@@ -107,13 +107,22 @@ fn tag(item: &Item) -> Result<(char, u16), Fault> {
     Ok((kind, item::parse(shard)?))
 }
 
+/// The instant in the sort key: where the bucket of a head starts, or the hour that was put aside.
+fn start(item: &Item) -> Result<Timestamp, Fault> {
+    item::parse(item::text(item, "sk")?.split('#').nth(1).unwrap_or_default())
+}
+
+/// The lane whose head `item` is.
+pub(super) fn lane_of_head(tenant_id: TenantId, item: &Item) -> Result<Lane, Fault> {
+    let ((kind, shard), start) = (tag(item)?, start(item)?);
+    let bucket = if kind == 'A' { Bucket::Arrival(start) } else { Bucket::Timed(start) };
+    Ok(Lane { tenant_id, bucket, shard })
+}
+
 fn read_counted(tenant_id: TenantId, item: &Item) -> Result<CountedLane, Fault> {
     let (kind, shard) = tag(item)?;
-    let start = item::text(item, "sk")?.split('#').nth(1).unwrap_or_default();
-    let start: Timestamp = item::parse(start)?;
     if kind == 'A' {
-        return Ok(CountedLane::PutAside { shard, hour: start });
+        return Ok(CountedLane::PutAside { shard, hour: start(item)? });
     }
-    let lane = Lane { tenant_id, bucket: Bucket::Timed(start), shard };
-    Ok(CountedLane::Head(lane, Box::new(lanes::read_head(item)?)))
+    Ok(CountedLane::Head(lane_of_head(tenant_id, item)?, Box::new(lanes::read_head(item)?)))
 }

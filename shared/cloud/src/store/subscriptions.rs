@@ -1,66 +1,92 @@
-//! The table `subscriptions`, and its sparse index `due`: which of them are to be billed by when.
+//! The table `subscriptions`, and its sparse index `due`: which of them have a run to be made by when.
 //!
-//! The index is sharded, so that no partition of it is hot when every tenant's month ends at once.
+//! The index is sharded, so that no partition of it is hot when every tenant's month ends at once. Invariant: a
+//! subscription is replaced on the condition that it has the revision that the writer read, whoever writes: a change,
+//! or the run whose invoice is in the same transaction.
 
 use super::{
     TenantStore,
-    dynamo::Range,
-    item::{self, Cursor, Item, Page, Stored},
+    dynamo::{Range, Transacted},
+    item::{self, Cursor, Item, Page},
     key::{self, Key},
-    plan_shape,
-    tenants::{read_time_zone, time_zone_name},
+    subscription_shape::{self, StoredSubscription, SubscriptionV2},
 };
-use crate::Fault;
-use aws_sdk_dynamodb::types::AttributeValue;
+use crate::{Fault, World};
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use domain::{
-    Date, Timestamp,
-    calendar::Anchor,
-    catalog::PlanRef,
-    id::{PlanId, SubscriptionId, TenantId, digest},
+    Timestamp,
+    id::{SubscriptionId, digest},
     subscription::Subscription,
 };
-use serde::{Deserialize, Serialize};
-use std::num::NonZeroU32;
 
 /// Shards of the index `due`.
 pub(crate) const DUE_SHARDS: u8 = 8;
 pub(crate) const DUE_SHARD: &str = "dueShard";
 pub(crate) const DUE_AT: &str = "dueAt";
-pub(crate) const NEXT_PERIOD: &str = "next_period";
-
-#[derive(Serialize, Deserialize)]
-struct SubscriptionV1 {
-    id: SubscriptionId,
-    tenant_id: TenantId,
-    plan_id: PlanId,
-    plan_version: NonZeroU32,
-    interval_unit: String,
-    interval_count: u8,
-    anchor: String,
-    starts_on: Date,
-    time_zone: String,
-    next_period: u32,
-    created_at: Timestamp,
-}
-
-impl Stored for SubscriptionV1 {
-    const VERSION: u32 = 1;
-}
+const REVISION: &str = "revision";
 
 impl TenantStore<'_> {
-    /// Creates `subscription`, due at `closes_at`; answers `false` if its id is taken.
-    pub async fn create_subscription(&self, subscription: &Subscription, closes_at: Timestamp) -> Result<bool, Fault> {
-        let key = Key::Subscription(self.tenant_id, subscription.id);
-        let mut item = item::write(&key, &shape(subscription))?;
-        item.insert(DUE_SHARD.to_owned(), AttributeValue::S(due_shard(subscription.id).to_string()));
-        item.insert(DUE_AT.to_owned(), AttributeValue::S(key::sortable(closes_at)));
+    /// Creates `subscription`, whose next run is due at `due_at`; answers `false` if its id is taken.
+    pub async fn create_subscription(
+        &self,
+        subscription: &Subscription,
+        due_at: Option<Timestamp>,
+    ) -> Result<bool, Fault> {
+        let item = item_of(subscription, due_at)?;
         self.world.put_if_absent(&self.world.settings().subscriptions_table, item).await
+    }
+
+    /// Stores `after` in place of what has the revision `before`; answers whether it did.
+    pub async fn change_subscription(
+        &self,
+        before: u64,
+        after: &Subscription,
+        due_at: Option<Timestamp>,
+    ) -> Result<bool, Fault> {
+        let action = self.replace_subscription(before, after, due_at)?;
+        Ok(self.world.transact(vec![action]).await? == Transacted::Committed)
+    }
+
+    /// The action of [`Self::change_subscription`].
+    pub(super) fn replace_subscription(
+        &self,
+        before: u64,
+        after: &Subscription,
+        due_at: Option<Timestamp>,
+    ) -> Result<TransactWriteItem, Fault> {
+        let put = Put::builder()
+            .table_name(&self.world.settings().subscriptions_table)
+            .set_item(Some(item_of(after, due_at)?))
+            .condition_expression(is_of_revision(before))
+            .expression_attribute_names("#revision", REVISION)
+            .expression_attribute_values(":before", AttributeValue::N(before.to_string()));
+        let put = put.build().map_err(|error| Fault::permanent("dynamodb:TransactWriteItems", error))?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    /// The action that leaves the subscription as it is and asks for its run again at `due_at`.
+    pub(super) fn due_again(&self, subscription: &Subscription, due_at: Timestamp) -> Result<TransactWriteItem, Fault> {
+        let update = Update::builder()
+            .table_name(&self.world.settings().subscriptions_table)
+            .set_key(Some(Key::Subscription(self.tenant_id, subscription.id).attributes()))
+            .update_expression("SET #due = :due")
+            .condition_expression(is_of_revision(subscription.revision))
+            .expression_attribute_names("#due", DUE_AT)
+            .expression_attribute_names("#revision", REVISION)
+            .expression_attribute_values(":before", AttributeValue::N(subscription.revision.to_string()))
+            .expression_attribute_values(":due", AttributeValue::S(key::sortable(due_at)));
+        let update = update.build().map_err(|error| Fault::permanent("dynamodb:TransactWriteItems", error))?;
+        Ok(TransactWriteItem::builder().update(update).build())
     }
 
     /// The subscription `id`.
     pub async fn subscription(&self, id: SubscriptionId) -> Result<Option<Subscription>, Fault> {
         let table = &self.world.settings().subscriptions_table;
-        self.world.get_item(table, &Key::Subscription(self.tenant_id, id)).await?.map(read).transpose()
+        let item = self.world.get_item(table, &Key::Subscription(self.tenant_id, id)).await?;
+        match item {
+            Some(item) => read(self.world, item).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// A page of the tenant's subscriptions.
@@ -68,8 +94,32 @@ impl TenantStore<'_> {
         let table = &self.world.settings().subscriptions_table;
         let partition = key::tenant_partition(self.tenant_id);
         let range = Range::Prefix("SUBSCRIPTION#".to_owned());
-        self.world.query_page(table, &partition, range, false, limit, after).await?.try_map(read)
+        let Page { items, next } = self.world.query_page(table, &partition, range, false, limit, after).await?;
+        let mut subscriptions = Vec::with_capacity(items.len());
+        for item in items {
+            subscriptions.push(read(self.world, item).await?);
+        }
+        Ok(Page { items: subscriptions, next })
     }
+}
+
+/// The condition that an item has a revision; one of version 1 has none, which counts as 0.
+fn is_of_revision(before: u64) -> &'static str {
+    if before == 0 {
+        "attribute_exists(pk) AND (attribute_not_exists(#revision) OR #revision = :before)"
+    } else {
+        "#revision = :before"
+    }
+}
+
+fn item_of(subscription: &Subscription, due_at: Option<Timestamp>) -> Result<Item, Fault> {
+    let key = Key::Subscription(subscription.tenant_id, subscription.id);
+    let mut item = item::write(&key, &SubscriptionV2::from(subscription))?;
+    if let Some(due_at) = due_at {
+        item.insert(DUE_SHARD.to_owned(), AttributeValue::S(due_shard(subscription.id).to_string()));
+        item.insert(DUE_AT.to_owned(), AttributeValue::S(key::sortable(due_at)));
+    }
+    Ok(item)
 }
 
 /// The shard of the index that `id` is in.
@@ -77,41 +127,13 @@ pub(crate) fn due_shard(id: SubscriptionId) -> u8 {
     digest(&["due", &id.to_string()])[0] % DUE_SHARDS
 }
 
-fn shape(subscription: &Subscription) -> SubscriptionV1 {
-    SubscriptionV1 {
-        id: subscription.id,
-        tenant_id: subscription.tenant_id,
-        plan_id: subscription.plan.plan_id,
-        plan_version: subscription.plan.version,
-        interval_unit: plan_shape::interval_word(subscription.interval.unit()).to_owned(),
-        interval_count: subscription.interval.count(),
-        anchor: match subscription.anchor {
-            Anchor::Calendar => "calendar",
-            Anchor::Anniversary => "anniversary",
+async fn read(world: &World, item: Item) -> Result<Subscription, Fault> {
+    match subscription_shape::read(item)? {
+        StoredSubscription::Second(second) => second.try_into(),
+        StoredSubscription::First(first) => {
+            let version = world.plan_version(first.plan()).await?;
+            let version = version.ok_or_else(|| Fault::permanent("decode item", "the plan version does not exist"))?;
+            first.subscription(version.first_offer().base_fee.currency)
         }
-        .to_owned(),
-        starts_on: subscription.starts_on,
-        time_zone: time_zone_name(&subscription.time_zone),
-        next_period: subscription.next_period,
-        created_at: subscription.created_at,
     }
-}
-
-fn read(item: Item) -> Result<Subscription, Fault> {
-    let stored: SubscriptionV1 = item::read(item)?;
-    Ok(Subscription {
-        id: stored.id,
-        tenant_id: stored.tenant_id,
-        plan: PlanRef { plan_id: stored.plan_id, version: stored.plan_version },
-        interval: plan_shape::read_interval(&stored.interval_unit, stored.interval_count)?,
-        anchor: match stored.anchor.as_str() {
-            "calendar" => Anchor::Calendar,
-            "anniversary" => Anchor::Anniversary,
-            _ => return Err(Fault::permanent("decode item", "the item holds a malformed anchor")),
-        },
-        starts_on: stored.starts_on,
-        time_zone: read_time_zone(&stored.time_zone)?,
-        next_period: stored.next_period,
-        created_at: stored.created_at,
-    })
 }

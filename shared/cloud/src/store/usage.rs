@@ -6,6 +6,7 @@ use super::{
     item::Item,
     key::{self, Key},
     lanes::{self, StoredHead, StoredHour},
+    recount,
 };
 use crate::{Fault, settings};
 use aws_sdk_dynamodb::{error::ProvideErrorMetadata, primitives::Blob, types::AttributeValue};
@@ -19,6 +20,7 @@ use domain::{
 };
 use jiff::SignedDuration;
 use std::collections::{BTreeMap, HashSet};
+use usage_log::Lane;
 
 /// Groups that a tenant's meters may have together in a month: what keeps the counters of an hour one small item.
 pub const GROUPS_MAX: usize = 1_000;
@@ -39,20 +41,43 @@ pub struct LaneHour {
     pub lane: String,
     /// What it has counted.
     pub stored: StoredHour,
+    /// The log that it was counted from.
+    pub log: LaneLog,
+}
+
+/// The log of a lane, as its head speaks of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LaneLog {
+    /// Which lane.
+    pub lane: Lane,
+    /// One value for all of it.
+    pub digest: [u8; 32],
+    /// How many events it has accepted, in all of its hours.
+    pub accepted: u32,
 }
 
 impl TenantStore<'_> {
     /// All hourly counters of a meter in a period.
     pub async fn counters(&self, meter: &Meter, period: Period) -> Result<Vec<HourlyCounter>, Fault> {
-        let hours = self.lane_hours(period).await?;
+        self.counters_of(&self.lane_hours(period).await?, meter, period).await
+    }
+
+    /// The counters of a meter among `hours`, which are those of `period`.
+    pub async fn counters_of(
+        &self,
+        hours: &[LaneHour],
+        meter: &Meter,
+        period: Period,
+    ) -> Result<Vec<HourlyCounter>, Fault> {
         if matches!(meter.aggregation, Aggregation::UniqueCount(_)) {
-            let epochs = hours.into_iter().map(|hour| ((hour.hour, hour.lane), hour.stored.notes.epoch)).collect();
-            return self.members(meter.id, period, &epochs).await;
+            let epoch = |hour: &LaneHour| ((hour.hour, hour.lane.clone()), hour.stored.notes.epoch);
+            return self.members(meter.id, period, &hours.iter().map(epoch).collect()).await;
         }
         let mut counters = Vec::new();
         for LaneHour { hour, stored, .. } in hours {
-            for (key, tally) in stored.counters.0.into_iter().filter(|(key, _)| key.meter_id == meter.id) {
-                counters.push(HourlyCounter { hour, group: key.group, value: CounterValue::Tally(tally) });
+            for (key, tally) in stored.counters.0.iter().filter(|(key, _)| key.meter_id == meter.id) {
+                let group = key.group.clone();
+                counters.push(HourlyCounter { hour: *hour, group, value: CounterValue::Tally(*tally) });
             }
         }
         Ok(counters)
@@ -63,21 +88,41 @@ impl TenantStore<'_> {
     /// An arrival lane's head is read before the hours that it has put aside: an hour that moves in between is seen twice
     /// and never missed, and of two the one of the later version counts.
     pub async fn lane_hours(&self, period: Period) -> Result<Vec<LaneHour>, Fault> {
-        let mut hours: BTreeMap<(Timestamp, String), StoredHour> = BTreeMap::new();
+        let mut hours: BTreeMap<(Timestamp, String), (StoredHour, LaneLog)> = BTreeMap::new();
+        // By shard and month: the logs that hours which were put aside belong to.
+        let mut arrivals: BTreeMap<(String, Timestamp), LaneLog> = BTreeMap::new();
         let earliest = period.start().saturating_sub(MONTH_MAX).unwrap_or(Timestamp::MIN);
         for item in self.usage_items("A", earliest, period.end()).await? {
-            let (hour, stored) = as_hour(lanes::read_head(&item)?);
+            let (lane, head) = (suffix(&item)?, lanes::read_head(&item)?);
+            let log = self.log_of_head(&item, &head)?;
+            arrivals.insert((lane.clone(), log.lane.bucket.start()), log);
+            let (hour, stored) = as_hour(head);
             if period.contains(hour) {
-                newest(&mut hours, (hour, suffix(&item)?), stored);
+                newest(&mut hours, (hour, lane), stored, log);
             }
         }
         for item in self.usage_items("H", period.start(), period.end()).await? {
             let lane = suffix(&item)?;
-            let (hour, stored) =
-                if lane.starts_with('A') { lanes::read_hour(&item)? } else { as_hour(lanes::read_head(&item)?) };
-            newest(&mut hours, (hour, lane), stored);
+            if lane.starts_with('A') {
+                let (hour, stored) = lanes::read_hour(&item)?;
+                let months = arrivals.range((lane.clone(), Timestamp::MIN)..=(lane.clone(), hour));
+                let log = months.last().map(|(_, log)| *log);
+                let log = log.ok_or_else(|| Fault::permanent("read usage", "an hour was put aside by no lane"))?;
+                newest(&mut hours, (hour, lane), stored, log);
+            } else {
+                let head = lanes::read_head(&item)?;
+                let log = self.log_of_head(&item, &head)?;
+                let (hour, stored) = as_hour(head);
+                newest(&mut hours, (hour, lane), stored, log);
+            }
         }
-        Ok(hours.into_iter().map(|((hour, lane), stored)| LaneHour { hour, lane, stored }).collect())
+        let lane_hour = |((hour, lane), (stored, log))| LaneHour { hour, lane, stored, log };
+        Ok(hours.into_iter().map(lane_hour).collect())
+    }
+
+    fn log_of_head(&self, item: &Item, stored: &StoredHead) -> Result<LaneLog, Fault> {
+        let lane = recount::lane_of_head(self.tenant_id, item)?;
+        Ok(LaneLog { lane, digest: stored.head.digest(), accepted: stored.head.accepted })
     }
 
     pub(super) async fn usage_items(&self, kind: &str, from: Timestamp, to: Timestamp) -> Result<Vec<Item>, Fault> {
@@ -135,9 +180,14 @@ fn suffix(item: &Item) -> Result<String, Fault> {
     Ok(suffix.to_owned())
 }
 
-fn newest(hours: &mut BTreeMap<(Timestamp, String), StoredHour>, key: (Timestamp, String), stored: StoredHour) {
+fn newest(
+    hours: &mut BTreeMap<(Timestamp, String), (StoredHour, LaneLog)>,
+    key: (Timestamp, String),
+    stored: StoredHour,
+    log: LaneLog,
+) {
     match hours.get(&key) {
-        Some(there) if there.version >= stored.version => {}
-        _ => drop(hours.insert(key, stored)),
+        Some((there, _)) if there.version >= stored.version => {}
+        Some(_) | None => drop(hours.insert(key, (stored, log))),
     }
 }

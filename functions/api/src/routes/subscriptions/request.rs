@@ -1,0 +1,186 @@
+//! A subscription as it is asked for, and the way from there to its first term.
+
+use super::answer::Anchor;
+use crate::{problem::Problem, routes::plans, state::Api};
+use cloud::billing::{self, Shelf};
+use domain::{
+    Date, TimeZone, Timestamp, Violation,
+    catalog::{OfferKey, PlanRef, PlanVersion},
+    id::{SubscriptionId, TenantId},
+    money::Currency,
+    subscription::{Offered, Offers, Start, Subscription, Trial},
+    text::Slug,
+};
+use jiff::ToSpan;
+use serde::Deserialize;
+use std::{collections::BTreeMap, num::NonZeroU32};
+use utoipa::ToSchema;
+
+/// Furthest that a subscription may start in the past or in the future: as old as the oldest usage.
+const START_DAYS_MAX: i32 = 400;
+
+/// A subscription to be made.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct NewSubscription {
+    /// Slug of the plan.
+    #[schema(example = "pro")]
+    plan: String,
+    /// Which version of it; the latest, unless it is sent.
+    #[schema(value_type = Option<u32>, minimum = 1)]
+    version: Option<NonZeroU32>,
+    /// ISO 4217 code of one that the plan version offers; that of its first offer, unless it is sent.
+    #[schema(example = "EUR")]
+    currency: Option<String>,
+    /// One that the plan version offers; that of its first offer, unless it is sent.
+    interval: Option<plans::Interval>,
+    /// First day; today in the tenant's time zone, unless it is sent. At most 400 days away.
+    #[schema(example = "2026-06-01")]
+    starts_on: Option<Date>,
+    /// Which days its periods start on.
+    #[serde(default)]
+    anchor: Anchor,
+    /// How many seats, by the key of each price that charges for seats; one, where nothing is sent.
+    #[serde(default)]
+    #[schema(example = json!({"seats": 5}))]
+    seats: BTreeMap<String, u64>,
+    /// How many days it can be tried before it is billed.
+    #[schema(minimum = 1, maximum = 730, example = 14)]
+    trial_days: Option<u32>,
+    /// The same as the first day that is billed; not with `trialDays`.
+    trial_ends_on: Option<Date>,
+}
+
+/// The plan version and offer that are asked for by slug, version, currency and interval.
+pub(super) async fn offered(
+    api: &Api,
+    plan: &str,
+    version: Option<NonZeroU32>,
+    currency: Option<&str>,
+    interval: Option<plans::Interval>,
+) -> Result<(PlanRef, OfferKey, Offers), Problem> {
+    let unknown = |pointer: &str| Problem::from(Violation::new(pointer, "unknown_plan", "name a published plan"));
+    let slug = Slug::parse(plan).map_err(|_| unknown("/plan"))?;
+    let plan = api.world().plan(&slug).await?.ok_or_else(|| unknown("/plan"))?;
+    let reference = PlanRef { plan_id: plan.id, version: version.unwrap_or(plan.latest_version) };
+    let version = api.world().plan_version(reference).await?.ok_or_else(|| unknown("/version"))?;
+    let key = key(&version, currency, interval)?;
+    let offer = version.offer(key).ok_or_else(|| not_offered("/currency"))?;
+    let mut offers = Offers::default();
+    offers.insert(reference, Offered { plan_name: version.name, offer });
+    Ok((reference, key, offers))
+}
+
+/// The offer that currency and interval name; of what is not sent, the first offer's.
+fn key(
+    version: &PlanVersion,
+    currency: Option<&str>,
+    interval: Option<plans::Interval>,
+) -> Result<OfferKey, Violation> {
+    let first = version.first_offer().key();
+    let currency = match currency {
+        None => first.currency,
+        Some(code) => code.parse::<Currency>().map_err(|_| not_offered("/currency"))?,
+    };
+    let interval = match interval {
+        None => first.interval,
+        Some(interval) => interval.decide()?,
+    };
+    Ok(OfferKey { interval, currency })
+}
+
+fn not_offered(pointer: &str) -> Violation {
+    Violation::new(pointer, "unknown_offer", "name a currency and an interval that the plan version offers")
+}
+
+impl NewSubscription {
+    /// The offer that is asked for.
+    pub(super) async fn offered(&self, api: &Api) -> Result<(PlanRef, OfferKey, Offers), Problem> {
+        offered(api, &self.plan, self.version, self.currency.as_deref(), self.interval).await
+    }
+
+    /// What it begins with, for the tenant `tenant_id` whose days begin in `time_zone`.
+    pub(super) fn start(
+        &self,
+        id: SubscriptionId,
+        tenant_id: TenantId,
+        time_zone: &TimeZone,
+        (plan, offer): (PlanRef, OfferKey),
+        now: Timestamp,
+    ) -> Result<Start, Violation> {
+        let today = now.to_zoned(time_zone.clone()).date();
+        let starts_on = self.starts_on.unwrap_or(today);
+        let days = |days: i32| today.saturating_add(days.days());
+        if starts_on < days(-START_DAYS_MAX) || starts_on > days(START_DAYS_MAX) {
+            let message = format!("send a date at most {START_DAYS_MAX} days away");
+            return Err(Violation::new("/startsOn", "date_out_of_range", message));
+        }
+        let trial = match (self.trial_days, self.trial_ends_on) {
+            (None, None) => None,
+            (Some(days), None) => Some(Trial::Days(days)),
+            (None, Some(day)) => Some(Trial::Until(day)),
+            (Some(_), Some(_)) => {
+                return Err(Violation::new("/trialEndsOn", "not_allowed", "send either this or trialDays"));
+            }
+        };
+        Ok(Start {
+            id,
+            tenant_id,
+            anchor: self.anchor.into(),
+            starts_on,
+            time_zone: time_zone.clone(),
+            plan,
+            offer,
+            seats: seats(&self.seats)?,
+            trial,
+        })
+    }
+}
+
+/// Numbers of seats by the key of their price.
+pub(super) fn seats(sent: &BTreeMap<String, u64>) -> Result<BTreeMap<Slug, u64>, Violation> {
+    let unknown = |key: &str| {
+        Violation::new(format!("/seats/{key}"), "unknown_seats", "name a price of the plan that charges for seats")
+    };
+    sent.iter().map(|(key, seats)| Ok((Slug::parse(key).map_err(|_| unknown(key))?, *seats))).collect()
+}
+
+/// The subscription past a first run that would charge nothing: most plans charge nothing in advance.
+pub(super) async fn opened(api: &Api, made: Subscription) -> Result<Subscription, Problem> {
+    let lines = billing::lines(api.world(), &Shelf::default(), &made, 0).await?;
+    if !lines.is_empty() {
+        return Ok(made);
+    }
+    let opened = made.after_run().map_err(|error| Problem::internal(error.to_string()))?;
+    Ok(Subscription { revision: made.revision, ..opened })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::id::PlanId;
+    use rstest::rstest;
+
+    fn started(new: &str) -> Result<Start, Violation> {
+        let new: NewSubscription = serde_json::from_str(new).unwrap();
+        let plan = PlanRef { plan_id: PlanId::derived(&["pro"]), version: NonZeroU32::MIN };
+        let offer = OfferKey { interval: domain::calendar::Interval::MONTH, currency: "USD".parse().unwrap() };
+        // Still 31 May in New York.
+        let now = "2026-06-01T00:30:00Z".parse().unwrap();
+        let zone = TimeZone::get("America/New_York").unwrap();
+        new.start(SubscriptionId::derived(&["sub"]), TenantId::derived(&["acme"]), &zone, (plan, offer), now)
+    }
+
+    #[rstest]
+    #[case::today_where_the_tenant_is(r#"{"plan":"pro"}"#, Ok("2026-05-31"))]
+    #[case::earliest(r#"{"plan":"pro","startsOn":"2025-04-26"}"#, Ok("2025-04-26"))]
+    #[case::too_early(r#"{"plan":"pro","startsOn":"2025-04-25"}"#, Err("date_out_of_range"))]
+    #[case::latest(r#"{"plan":"pro","startsOn":"2027-07-05"}"#, Ok("2027-07-05"))]
+    #[case::too_late(r#"{"plan":"pro","startsOn":"2027-07-06"}"#, Err("date_out_of_range"))]
+    #[case::two_trials(r#"{"plan":"pro","trialDays":7,"trialEndsOn":"2026-06-07"}"#, Err("not_allowed"))]
+    #[case::no_seats_price(r#"{"plan":"pro","seats":{"No Slug":7}}"#, Err("unknown_seats"))]
+    fn a_start_is_at_most_400_days_away(#[case] new: &str, #[case] expect: Result<&str, &str>) {
+        let day = started(new).map(|start| start.starts_on.to_string());
+        assert_eq!(day.as_deref().map_err(|violation| violation.code), expect);
+    }
+}
