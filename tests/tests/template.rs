@@ -8,7 +8,7 @@
 use cloud::Settings;
 use domain::usage::watermark::Parity;
 use events::{
-    BillingPeriodClosedV1, BillingRequestedV1, Event, InvoiceCreatedV1, InvoiceFinalizedV1, InvoiceReadyV1,
+    BillingPeriodClosedV1, BillingRequestedV1, BillingRequestedV2, Event, InvoiceCreatedV1, InvoiceFinalizedV1, InvoiceReadyV1,
     UsageCorrectedV1, UsageRecordedV1, UsageRecordedV2,
 };
 use rstest::rstest;
@@ -157,7 +157,7 @@ const USAGE_TYPES: &[&str] = &[UsageRecordedV1::TYPE, UsageRecordedV2::TYPE, Usa
 #[rstest]
 #[case::usage_of_even_laps("UsageEven", USAGE_TYPES)]
 #[case::usage_of_odd_laps("UsageOdd", USAGE_TYPES)]
-#[case::billing("Billing", &[BillingRequestedV1::TYPE])]
+#[case::billing("Billing", &[BillingRequestedV1::TYPE, BillingRequestedV2::TYPE])]
 #[case::invoice("Invoice", &[InvoiceFinalizedV1::TYPE])]
 #[case::webhook("Webhook", &[BillingPeriodClosedV1::TYPE, InvoiceCreatedV1::TYPE, InvoiceFinalizedV1::TYPE, InvoiceReadyV1::TYPE])]
 fn a_consumer_gets_its_types_as_they_are(#[case] consumer: &str, #[case] types: &[&str]) {

@@ -34,13 +34,14 @@ fn closes_of(tenant: &Tenant) -> i64 {
     MONTH_MS.1 - tenant.offset_minutes * 60_000 + GRACE_MS
 }
 
-/// Whether every tenant has its invoice.
+/// Whether every tenant has its invoice, and not only a draft of it.
 ///
 /// # Errors
 /// If the API does not answer.
 pub(super) async fn are_all_there(ground: &Ground, ledger: &Ledger) -> Result<bool, String> {
     for tenant in &ledger.tenants {
-        if list(ground, tenant, "invoices").await?.is_empty() {
+        let invoices = list(ground, tenant, "invoices").await?;
+        if !invoices.iter().any(|invoice| invoice["status"] != "draft") {
             return Ok(false);
         }
     }
