@@ -1,18 +1,19 @@
-//! What a period costs: the plan version and the counters become lines.
+//! What a period costs: the plan version and the counters become lines. What coupons, taxes and credits make of them is
+//! `Statement::assemble`.
 
 use cloud::{Fault, World};
 use domain::{
     calendar::Period,
     catalog::{Charge, Price, UsageCharge},
-    invoice::{Draft, Line, Notes, Statement, SubscriptionRun, TaxTreatment},
+    invoice::{Line, Notes, Statement, SubscriptionRun, TaxTreatment},
     money::Money,
     rating::{DayShare, Feed, Usage},
     subscription::{self, Subscription},
 };
 use std::fmt::Display;
 
-/// The draft of the invoice of period `n`.
-pub(crate) async fn draft(world: &World, subscription: &Subscription, n: u32) -> Result<Draft, Fault> {
+/// The lines of the invoice of period `n`, and who and what they are for.
+pub(crate) async fn of_period(world: &World, subscription: &Subscription, n: u32) -> Result<Statement, Fault> {
     let plan = world.plan_version(subscription.plan).await?;
     let plan = plan.ok_or_else(|| impossible("the plan version does not exist"))?;
     let billing_period = subscription.calendar().period(n).map_err(impossible)?;
@@ -28,7 +29,7 @@ pub(crate) async fn draft(world: &World, subscription: &Subscription, n: u32) ->
         let usage = usage(world, subscription, price, billing_period.period).await?;
         lines.extend(Line::of_price(subscription.plan, price, &usage, days, currency).map_err(impossible)?);
     }
-    let statement = Statement {
+    Ok(Statement {
         id: subscription::invoice_id(subscription.id, n),
         tenant_id: subscription.tenant_id,
         subscription: Some(SubscriptionRun { id: subscription.id, plan: subscription.plan, run: Some(n + 1) }),
@@ -41,8 +42,7 @@ pub(crate) async fn draft(world: &World, subscription: &Subscription, n: u32) ->
         credits: Vec::new(),
         total: Money::zero(currency),
         notes: Notes::default(),
-    };
-    Draft::new(statement).map_err(impossible)
+    })
 }
 
 /// What `price` is rated for.

@@ -85,15 +85,21 @@ async fn bill_once(
         return Ok(None);
     }
     let tenant = store.tenant().await?.ok_or_else(|| missing("tenant"))?;
-    let draft = statement::draft(world, &subscription, period).await?;
+    let lines = statement::of_period(world, &subscription, period).await?;
+    // Read before the number, and written on the condition that what the invoice uses of them is as it was read.
+    let loaded = store.adjusters(&tenant, Some(subscription_id), lines.total.currency, now).await?;
+    let statement = lines.assemble(&loaded.adjusters, now).map_err(|error| Fault::permanent("bill period", error))?;
+    let draft = Draft::new(statement).map_err(|error| Fault::permanent("bill period", error))?;
     let numbers_used = store.invoice_numbers_used().await?;
     let number = InvoiceNumber::new(&tenant.slug, numbers_used + 1);
     let invoice = draft.clone().finalize(number, now, world.settings().payment_term);
     let invoice = invoice.map_err(|error| Fault::permanent("bill period", error))?;
-    let facts = facts(&draft, &invoice, subscription_id, correlation_id)
+    let mut facts = facts(&draft, &invoice, subscription_id, correlation_id)
         .map_err(|error| Fault::permanent("encode event", error))?;
+    facts.extend(loaded.facts("billing", draft.statement(), correlation_id, now)?);
+    let used = loaded.settle(draft.statement(), now)?;
     let next = next_bill(world, &subscription, period)?;
-    store.bill(&invoice, numbers_used, next, &facts, now).await.map(Some)
+    store.bill(&invoice, numbers_used, next, &facts, used, now).await.map(Some)
 }
 
 fn next_bill(world: &World, subscription: &Subscription, period: u32) -> Result<NextBill, Fault> {

@@ -22,7 +22,11 @@ impl Place {
     pub fn check(&self) -> Result<(), Violation> {
         let (country, region) = (self.country.as_deref(), self.region.as_deref());
         if country.is_some_and(|code| code.len() != 2 || !code.bytes().all(|byte| byte.is_ascii_uppercase())) {
-            return Err(Violation::new("/country", "invalid_country", "send two capital letters of ISO 3166, such as DE"));
+            return Err(Violation::new(
+                "/country",
+                "invalid_country",
+                "send two capital letters of ISO 3166, such as DE",
+            ));
         }
         if region.is_some() && country.is_none() {
             return Err(Violation::new("/country", "country_required", "name the country of the region"));

@@ -232,7 +232,7 @@ async fn invoice(api: &Api, subscription_id: SubscriptionId) -> String {
     let number = InvoiceNumber::new(&Slug::parse("acme").unwrap(), 1);
     let invoice = draft.unwrap().finalize(number, world.now(), SignedDuration::from_hours(24 * 14)).unwrap();
     let next = NextBill { subscription_id, period: 0, closes_at: instant("2026-07-01T01:00:00Z") };
-    world.store(tenant_id).bill(&invoice, 0, next, &[], world.now()).await.unwrap();
+    world.store(tenant_id).bill(&invoice, 0, next, &[], Vec::new(), world.now()).await.unwrap();
     invoice.statement().id.to_string()
 }
 

@@ -1,7 +1,8 @@
-//! The table `invoices`: invoices with their lines, each tenant's number sequence, and the outbox of their facts.
+//! The table `invoices`: invoices with their lines, each tenant's number sequence, and the outbox of their facts. Coupons
+//! and credits lie there as well (`redemptions`, `grants`).
 //!
-//! Invariant: an invoice, its number, the subscription's step to the next period, and the facts that report it are one
-//! transaction. Whatever races, one period has one invoice and no number is skipped or used twice.
+//! Invariant: an invoice, its number, the subscription's step to the next period, what it uses of coupons and credits, and
+//! the facts that report it are one transaction. Whatever races, one period has one invoice and no number is skipped or used twice.
 
 use super::{
     TenantStore,
@@ -57,7 +58,8 @@ pub enum BillOutcome {
     Billed,
     /// The period had been billed before.
     AlreadyBilled,
-    /// Another invoice of the tenant took the number, or the subscription moved: load again.
+    /// Another invoice of the tenant took the number, the subscription moved, or what the invoice uses of coupons and
+    /// credits was changed: load again.
     Raced,
 }
 
@@ -69,13 +71,15 @@ impl TenantStore<'_> {
         item.map_or(Ok(0), |item| item::number(&item, "used"))
     }
 
-    /// Writes `invoice` under the number after `numbers_used`, moves the subscription on, and records `facts`.
+    /// Writes `invoice` under the number after `numbers_used`, moves the subscription on, records `facts`, and does `more`
+    /// with it: what the invoice has used of coupons and credits.
     pub async fn bill(
         &self,
         invoice: &Invoice,
         numbers_used: u64,
         next: NextBill,
         facts: &[Message],
+        more: Vec<TransactWriteItem>,
         now: Timestamp,
     ) -> Result<BillOutcome, Fault> {
         let table = &self.world.settings().invoices_table;
@@ -92,6 +96,7 @@ impl TenantStore<'_> {
         for fact in facts {
             actions.push(outbox::row(table, &id.to_string(), fact, now)?);
         }
+        actions.extend(more);
         Ok(match self.world.transact(actions).await? {
             Transacted::Committed => BillOutcome::Billed,
             Transacted::Refused(refused) if refused.contains(&0) => BillOutcome::AlreadyBilled,

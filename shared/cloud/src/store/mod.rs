@@ -4,9 +4,13 @@
 //! stored shape is frozen like an event; state and the facts that report it are written in one transaction.
 
 pub mod across;
+mod adjusters;
 mod api_keys;
 mod catalog;
+mod coupon_shape;
+mod coupons;
 mod dynamo;
+mod grants;
 mod idempotency;
 mod invoice_shape;
 mod invoices;
@@ -18,15 +22,19 @@ mod outbox;
 mod plan_shape;
 mod processed;
 mod recount;
+mod redemptions;
 mod segments;
 mod subscriptions;
+mod tax_rates;
 mod tenants;
 mod usage;
 mod watermark;
 mod webhooks;
 
+pub use adjusters::{ADJUSTER_ACTIONS_MAX, COUPONS_PER_INVOICE_MAX, GRANTS_PER_INVOICE_MAX, LoadedAdjusters};
 pub use api_keys::StoredApiKey;
 pub use catalog::PublishOutcome;
+pub use grants::GrantUse;
 pub use idempotency::{Claim, StoredAnswer};
 pub use invoices::{BillOutcome, NextBill, PdfRecord, StoredInvoice};
 pub use item::{Cursor, PAGE_ITEMS_MAX, Page};
@@ -34,6 +42,7 @@ pub use lanes::{HourNotes, LOG_DAYS, LaneWrite, StoredHead, StoredHour};
 pub use members::{MemberPage, pages};
 pub use processed::Consumer;
 pub use recount::CountedLane;
+pub use redemptions::RedeemOutcome;
 pub use segments::{Break, Unread};
 pub use tenants::CreateOutcome;
 pub use usage::{GROUPS_MAX, GroupDigest, LaneHour, group_digest};

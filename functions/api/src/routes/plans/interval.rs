@@ -43,7 +43,7 @@ impl Interval {
     }
 
     /// The interval, if it is not too long.
-    pub(super) fn decide(self) -> Result<calendar::Interval, Violation> {
+    pub(crate) fn decide(self) -> Result<calendar::Interval, Violation> {
         let unit = match self.unit {
             IntervalUnit::Day => calendar::IntervalUnit::Day,
             IntervalUnit::Week => calendar::IntervalUnit::Week,

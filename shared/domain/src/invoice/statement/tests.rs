@@ -153,7 +153,8 @@ fn what_each_did_is_kept_by_line() {
     let adjusters = adjusters(&["100", "10%"], "20", &[300, 50]);
     let assembled = statement(vec![line("1000"), line("3000@calls")]).assemble(&adjusters, at(100)).unwrap();
     // 10 % are 1.00 and 3.00; then 1.00 over 9.00 and 27.00 is 0.25 and 0.75. Listed in the order in which they were given.
-    let discounts: Vec<_> = assembled.discounts.iter().map(|off| (off.name.as_str(), &off.off_lines_minor[..])).collect();
+    let discounts: Vec<_> =
+        assembled.discounts.iter().map(|off| (off.name.as_str(), &off.off_lines_minor[..])).collect();
     assert_eq!(discounts, [("100", &[25, 75][..]), ("10%", &[100, 300][..])]);
     // 20 % of 8.75 and 26.25.
     let [tax] = &assembled.taxes[..] else { panic!("{:?}", assembled.taxes) };
@@ -194,9 +195,8 @@ fn any_adjusters() -> impl Strategy<Value = Adjusters> {
     (coupons, rate, grants).prop_map(|(coupons, rate, grants)| {
         let coupons: Vec<String> = coupons.into_iter().map(|(off, to)| format!("{off}{to}")).collect();
         let suffix = |inclusive: bool| if inclusive { "i" } else { "" };
-        let tax = rate.map(|(hundredths, inclusive)| {
-            format!("{}{}", Decimal::new(i64::from(hundredths), 2), suffix(inclusive))
-        });
+        let tax = rate
+            .map(|(hundredths, inclusive)| format!("{}{}", Decimal::new(i64::from(hundredths), 2), suffix(inclusive)));
         let coupons: Vec<&str> = coupons.iter().map(String::as_str).collect();
         adjusters(&coupons, tax.as_deref().unwrap_or_default(), &grants)
     })
