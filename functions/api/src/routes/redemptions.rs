@@ -13,7 +13,7 @@ use crate::{
 };
 use axum::extract::{Path, State};
 use cloud::{
-    TenantStore,
+    Fault, TenantStore,
     store::{COUPONS_PER_INVOICE_MAX, RedeemOutcome},
 };
 use domain::{
@@ -125,7 +125,11 @@ pub(crate) async fn create(
         RedeemOutcome::Repeated(there) => *there,
         RedeemOutcome::AlreadyRedeemed => return Err(already_redeemed()),
         // Somebody else took the last one, or it was archived, between the look and the write.
-        RedeemOutcome::NotOffered => return Err(refusal(RedeemRefusal::UsedUp)),
+        RedeemOutcome::NotOffered => {
+            let coupon = api.world().coupon(&code).await?.ok_or_else(unknown)?;
+            let raced = || Problem::from(Fault::Conflict { operation: "redeem coupon" });
+            return Err(coupon.check_redeemable(now).err().map_or_else(raced, refusal));
+        }
     };
     Ok((StatusCode::CREATED, axum::Json(redeemed.into())))
 }
