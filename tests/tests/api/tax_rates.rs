@@ -1,6 +1,7 @@
 //! Tax rates, and the tax profile of a tenant.
 
 use crate::harness::{Api, PLATFORM_KEY};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 fn part(text: &str) -> Option<&str> {
@@ -17,9 +18,12 @@ fn rate(more: Value) -> Value {
 #[tokio::test]
 async fn rates_are_listed_by_country_and_archived_once() {
     let api = Api::open().await;
+    let clock = api.platform.world().clock();
     for (country, region, percent) in [("US", "CA", "7.25"), ("DE", "", "19"), ("", "", "1.00"), ("US", "", "5")] {
         let new = rate(json!({"country": part(country), "region": part(region), "percent": percent}));
         api.post("/v1/tax-rates", PLATFORM_KEY, &new).await.good();
+        // Of one country, they are listed in the order in which they were made.
+        clock.turn_to(api.platform.world().now() + SignedDuration::from_secs(1));
     }
     let list = async || api.get("/v1/tax-rates", PLATFORM_KEY).await.good().body["data"].as_array().unwrap().clone();
     let percents: Vec<Value> = list().await.iter().map(|rate| rate["percent"].clone()).collect();
@@ -27,8 +31,8 @@ async fn rates_are_listed_by_country_and_archived_once() {
     let id = list().await[1]["id"].as_str().unwrap().to_owned();
     let path = format!("/v1/tax-rates/{id}/archive");
     let archived = api.post(&path, PLATFORM_KEY, &json!({})).await.good();
-    assert_eq!(archived.text("archivedAt"), crate::harness::NOW);
-    api.platform.world().clock().turn_to("2026-06-01T00:31:00Z".parse().unwrap());
+    assert_eq!(archived.text("archivedAt"), "2026-06-01T00:30:04Z");
+    clock.turn_to("2026-06-01T00:31:00Z".parse().unwrap());
     assert_eq!(api.post(&path, PLATFORM_KEY, &json!({})).await.good().body, archived.body, "the first instant stays");
     assert_eq!(list().await[1], archived.body);
     let unknown = "/v1/tax-rates/tax_00000000000000000000000000000000/archive";
