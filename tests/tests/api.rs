@@ -10,6 +10,12 @@ mod harness;
 
 #[path = "api/access.rs"]
 mod access;
+#[path = "api/adjusted.rs"]
+mod adjusted;
+#[path = "api/coupons.rs"]
+mod coupons;
+#[path = "api/credits.rs"]
+mod credits;
 #[path = "api/document.rs"]
 mod document;
 #[path = "api/idempotency.rs"]
@@ -26,6 +32,8 @@ mod refusals;
 mod resources;
 #[path = "api/routes.rs"]
 mod routes;
+#[path = "api/tax_rates.rs"]
+mod tax_rates;
 #[path = "api/usage_corrections.rs"]
 mod usage_corrections;
 #[path = "api/usage_costs.rs"]

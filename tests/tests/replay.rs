@@ -1,5 +1,6 @@
 //! Replay: every AWS call of the whole line fails in turn, before its effect and after it with the answer lost; every
-//! message is delivered twice; and the totals, invoices and receipts are the same in the end.
+//! message is delivered twice; and the totals, invoices, what they used of a coupon and a credit, and the receipts are the
+//! same in the end.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -22,6 +23,8 @@ const HORIZON: SignedDuration = SignedDuration::from_hours(5 * 24);
 struct Outcome {
     usage: Vec<String>,
     invoices: Vec<(String, i64, bool)>,
+    /// What is left of the credit, how often it was used, and in how many periods the coupon was.
+    adjusted: (i64, usize, i64),
     deliveries: Vec<(String, String, usize)>,
     dead_letters: usize,
     announced: bool,
@@ -39,11 +42,26 @@ impl Line {
         local.create_catalog().await;
         local.create("/v1/tenants", json!({"slug": "acme", "name": "Acme"})).await;
         local.create("/v1/subscriptions?tenant=acme", json!({"plan": "pro", "startsOn": "2026-05-01"})).await;
+        Self::promise(&local).await;
         let receiver = Receiver::start().await.unwrap();
         let url = receiver.url("acme");
         let endpoint = local.create("/v1/webhooks/endpoints?tenant=acme", json!({"url": url})).await;
         receiver.share_secret("acme", endpoint["secret"].as_str().unwrap());
         Self { local, receiver }
+    }
+
+    /// A coupon of 10 %, a tax of 20 %, and 15.00 of credit of which acme wants 5.00 to be left.
+    async fn promise(local: &Local) {
+        local
+            .create("/v1/coupons", json!({"code": "ten", "name": "Ten", "percentOff": "10", "duration": "forever"}))
+            .await;
+        local.create("/v1/tenants/acme/coupons", json!({"coupon": "ten"})).await;
+        local.create("/v1/tax-rates", json!({"name": "VAT", "percent": "20", "inclusive": false})).await;
+        let grant =
+            json!({"tenant": "acme", "name": "Prepaid", "kind": "paid", "amountMinor": 1_500, "currency": "EUR"});
+        local.create("/v1/credits/grants", grant).await;
+        let threshold = json!({"lowBalanceThresholdMinor": 500});
+        assert_eq!(local.send("PATCH", "/v1/tenants/acme", Some(&threshold)).await.0, 200);
     }
 
     /// From the events to the settled webhooks, trying again what a client or the schedule would.
@@ -121,10 +139,20 @@ impl Line {
         Outcome {
             usage,
             invoices,
+            adjusted: self.adjusted().await,
             deliveries: self.deliveries().await,
             dead_letters: self.dead_letters(),
             announced: self.receiver.calls("acme").iter().any(ready) && self.receiver.refused() == 0,
         }
+    }
+
+    async fn adjusted(&self) -> (i64, usize, i64) {
+        let grants = self.local.get("/v1/credits/grants?tenant=acme").await;
+        let id = grants["data"][0]["id"].as_str().unwrap();
+        let grant = self.local.get(&format!("/v1/credits/grants/{id}?tenant=acme")).await;
+        let coupons = self.local.get("/v1/tenants/acme/coupons").await;
+        let uses = grant["history"].as_array().unwrap().len();
+        (grant["balanceMinor"].as_i64().unwrap(), uses, coupons["data"][0]["usedCycles"].as_i64().unwrap())
     }
 
     /// Type, status and number of receipts of every delivery.
@@ -147,14 +175,17 @@ impl Line {
     }
 }
 
-/// Three calls, 60 bytes, a peak of 30 and two users at ten cents each are 9.50.
+/// Three calls, 60 bytes, a peak of 30 and two users at ten cents each are 9.50; less 10 % that is 8.55, and with a tax of
+/// 1.71 it is 10.26, which the credit pays.
 fn expected() -> Outcome {
     let delivered = |event_type: &str| (event_type.to_owned(), "delivered".to_owned(), 1);
     Outcome {
         usage: ["3", "60", "30", "2"].map(str::to_owned).to_vec(),
-        invoices: vec![("ACME-0001".to_owned(), 950, true)],
+        invoices: vec![("ACME-0001".to_owned(), 1_026, true)],
+        adjusted: (474, 1, 1),
         deliveries: vec![
             delivered("billing.period.closed.v1"),
+            delivered("credit.balance_low.v1"),
             delivered("invoice.created.v1"),
             delivered("invoice.finalized.v1"),
             delivered("invoice.ready.v1"),
@@ -250,8 +281,14 @@ async fn a_poison_message_ends_in_the_dead_letters_and_that_of_usage_holds_up_bi
     line.run().await;
     let poison = bodies.len() * line.local.platform.stack().event_sources.len();
     // It may be usage that was accepted, so no period is billed without it.
-    let waiting =
-        Outcome { dead_letters: poison, invoices: Vec::new(), deliveries: Vec::new(), announced: false, ..expected() };
+    let waiting = Outcome {
+        dead_letters: poison,
+        invoices: Vec::new(),
+        adjusted: (1_500, 0, 0),
+        deliveries: Vec::new(),
+        announced: false,
+        ..expected()
+    };
     assert_eq!(line.outcome().await, waiting);
     // A person looks at it, and discards it.
     let of_usage = &line.local.platform.world().settings().usage_dead_letter_queue_url;

@@ -21,8 +21,8 @@ use crate::{
     parameters::Documented,
     problem::Problem,
     routes::{
-        api_keys, costs, docs, health, invoices, meters, plans, prices, rebuilds, subscriptions, tenants, usage_event,
-        usage_events, usage_query, webhooks,
+        api_keys, costs, coupons, credits, docs, health, invoices, meters, plans, prices, rebuilds, redemptions,
+        subscriptions, tax_rates, tenants, usage_event, usage_events, usage_query, webhooks,
     },
     state::Api,
 };
@@ -101,6 +101,15 @@ fn platform() -> OpenApiRouter<Api> {
         .routes(routes!(invoices::generate))
         .routes(routes!(invoices::finalize))
         .routes(routes!(subscriptions::change::preview))
+        .routes(routes!(coupons::create, coupons::list))
+        .routes(routes!(coupons::get))
+        .routes(routes!(coupons::archive))
+        .routes(routes!(redemptions::create))
+        .routes(routes!(redemptions::end))
+        .routes(routes!(tax_rates::create, tax_rates::list))
+        .routes(routes!(tax_rates::archive))
+        .routes(routes!(credits::create))
+        .routes(routes!(credits::void))
         .routes(routes!(rebuilds::create))
         .routes(routes!(costs::read))
 }
@@ -109,6 +118,10 @@ fn platform() -> OpenApiRouter<Api> {
 fn platform_or_tenant() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(tenants::get))
+        .routes(routes!(redemptions::list))
+        .routes(routes!(credits::list))
+        .routes(routes!(credits::get))
+        .routes(routes!(credits::balance))
         .routes(routes!(usage_events::send))
         .routes(routes!(usage_event::get))
         .routes(routes!(usage_event::void))

@@ -138,6 +138,18 @@ pub struct BillingPeriod {
     pub full_days: u32,
 }
 
+/// The instant that is `n` intervals after `start` on the clocks of `time_zone`, computed from `start` itself, so that a day
+/// that was clamped to a short month returns.
+pub fn instant_after(
+    start: Timestamp,
+    interval: Interval,
+    n: u32,
+    time_zone: &TimeZone,
+) -> Result<Timestamp, CalendarError> {
+    let zoned = start.to_zoned(time_zone.clone());
+    Ok(zoned.checked_add(interval.times(n)).map_err(|_| CalendarError)?.timestamp())
+}
+
 /// A date beyond what the calendar can hold (the year 9999).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("date out of the calendar's range")]

@@ -115,6 +115,8 @@ typed_ids! {
     CreditNoteId = "cn";
     /// A coupon of the catalog.
     CouponId = "cpn";
+    /// A coupon that a tenant was given.
+    RedemptionId = "red";
     /// A tax rate of the catalog.
     TaxRateId = "tax";
     /// Credit that a tenant was granted.

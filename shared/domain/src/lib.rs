@@ -6,9 +6,11 @@
 pub mod api_key;
 pub mod calendar;
 pub mod catalog;
+pub mod grant;
 pub mod id;
 pub mod invoice;
 pub mod money;
+pub mod place;
 pub mod rating;
 pub mod subscription;
 pub mod tenant;

@@ -2,7 +2,10 @@
 
 use crate::{
     Violation,
+    grant::CREDIT_MINOR_MAX,
     id::TenantId,
+    invoice::TaxTreatment,
+    place::Place,
     text::{self, Slug},
     usage::Layouts,
 };
@@ -28,6 +31,10 @@ pub struct Tenant {
     pub address: Vec<String>,
     /// VAT, GST or similar number as printed.
     pub tax_id: Option<String>,
+    /// Where and how it is taxed.
+    pub tax: TaxProfile,
+    /// The balance of its credits, in minor units of any currency, below which it is told; `None` for never.
+    pub low_balance_minor: Option<i64>,
     /// Where its civil days begin; fixed at creation, since hours already counted keep their bounds.
     pub time_zone: TimeZone,
     /// How its usage log is laid out, which changes only for hours to come.
@@ -36,8 +43,18 @@ pub struct Tenant {
     pub created_at: Timestamp,
 }
 
+/// Where and how a tenant is taxed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TaxProfile {
+    /// Where it is.
+    pub place: Place,
+    /// Whether it pays tax.
+    pub treatment: TaxTreatment,
+}
+
 impl Tenant {
-    /// Checks what is printed: the name, the e-mail address, each line of the address, and the tax number.
+    /// Checks what is printed: the name, the e-mail address, each line of the address, and the tax number; then where and
+    /// how it is taxed, and when it is told of a low balance.
     pub fn check(&self) -> Result<(), Violation> {
         text::check_name(&self.name).map_err(|violation| violation.under("/name"))?;
         if self.email.as_deref().is_some_and(|email| !is_email(email)) {
@@ -50,7 +67,25 @@ impl Tenant {
         for (index, line) in self.address.iter().enumerate() {
             text::check_name(line).map_err(|violation| violation.under(&format!("/address/{index}")))?;
         }
-        self.tax_id.as_deref().map_or(Ok(()), text::check_name).map_err(|violation| violation.under("/taxId"))
+        self.tax_id.as_deref().map_or(Ok(()), text::check_name).map_err(|violation| violation.under("/taxId"))?;
+        self.check_tax()?;
+        if self.low_balance_minor.is_some_and(|minor| !(0..=CREDIT_MINOR_MAX).contains(&minor)) {
+            let message = format!("send 0 to {CREDIT_MINOR_MAX}");
+            return Err(Violation::new("/lowBalanceThresholdMinor", "amount_out_of_range", message));
+        }
+        Ok(())
+    }
+
+    /// A tax that the payer owes itself must be printed with the number under which it does.
+    fn check_tax(&self) -> Result<(), Violation> {
+        self.tax.place.check()?;
+        match self.tax.treatment {
+            TaxTreatment::ReverseCharge if self.tax_id.is_none() => {
+                let message = "a reverse charge names the payer's tax number; send taxId";
+                Err(Violation::new("/taxTreatment", "tax_id_required", message))
+            }
+            TaxTreatment::ReverseCharge | TaxTreatment::Taxed | TaxTreatment::Exempt => Ok(()),
+        }
     }
 }
 
@@ -74,6 +109,8 @@ mod tests {
             email: Some("billing@acme.example".to_owned()),
             address: vec!["Road 1".to_owned()],
             tax_id: Some("DE123456789".to_owned()),
+            tax: TaxProfile::default(),
+            low_balance_minor: None,
             time_zone: TimeZone::UTC,
             usage_log: Layouts::default(),
             created_at: Timestamp::UNIX_EPOCH,
@@ -89,6 +126,27 @@ mod tests {
     #[case::tax_id(Tenant { tax_id: Some("\n".to_owned()), ..tenant() }, Some("/taxId"))]
     fn a_profile_is_refused_by_the_field(#[case] tenant: Tenant, #[case] pointer: Option<&str>) {
         assert_eq!(tenant.check().err().map(|violation| violation.pointer).as_deref(), pointer);
+    }
+
+    fn taxed(country: &str, region: &str, treatment: TaxTreatment) -> Tenant {
+        let part = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        let tax = TaxProfile { place: Place { country: part(country), region: part(region) }, treatment };
+        Tenant { tax, ..tenant() }
+    }
+
+    #[rstest]
+    #[case::country(taxed("DE", "", TaxTreatment::Taxed), None)]
+    #[case::region(taxed("US", "CA", TaxTreatment::Exempt), None)]
+    #[case::reverse_charge(taxed("DE", "", TaxTreatment::ReverseCharge), None)]
+    #[case::no_number(
+        Tenant { tax_id: None, ..taxed("DE", "", TaxTreatment::ReverseCharge) }, Some("tax_id_required")
+    )]
+    #[case::no_number_needed(Tenant { tax_id: None, ..taxed("DE", "", TaxTreatment::Exempt) }, None)]
+    #[case::nowhere(taxed("", "CA", TaxTreatment::Taxed), Some("country_required"))]
+    #[case::threshold(Tenant { low_balance_minor: Some(0), ..tenant() }, None)]
+    #[case::below_zero(Tenant { low_balance_minor: Some(-1), ..tenant() }, Some("amount_out_of_range"))]
+    fn a_tax_profile_is_refused_by_its_rule(#[case] tenant: Tenant, #[case] code: Option<&str>) {
+        assert_eq!(tenant.check().err().map(|violation| violation.code), code);
     }
 
     #[rstest]

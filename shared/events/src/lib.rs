@@ -4,12 +4,14 @@
 //! `golden/`, and the old struct stays as long as a message of it can lie in a queue.
 
 mod billing;
+mod credit;
 mod envelope;
 mod invoice;
 mod usage;
 mod webhook;
 
 pub use billing::{BillingPeriodClosedV1, BillingRequestedV1, BillingRequestedV2, PeriodV1};
+pub use credit::CreditBalanceLowV1;
 pub use envelope::{CORRELATION_ID_LENGTH_MAX, CorrelationId, DecodeError, Envelope, Event, Header, Message};
 pub use invoice::{AmountV1, InvoiceCreatedV1, InvoiceFinalizedV1, InvoiceReadyV1};
 pub use usage::{LayoutV1, UnpackError, UsageCorrectedV1, UsageEventV1, UsageRecordedV1, UsageRecordedV2, layouts_v1};

@@ -152,6 +152,16 @@ impl Api {
         self.call(Method::POST, path, Some(key), extra).await
     }
 
+    /// A PATCH by the platform.
+    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Answer {
+        let extra = Extra { headers: &[("content-type", "application/json")], body: Some(&body.to_string()) };
+        self.call(Method::PATCH, path, Some(PLATFORM_KEY), extra).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str, key: &str) -> Answer {
+        self.call(Method::DELETE, path, Some(key), Extra::default()).await
+    }
+
     pub(crate) async fn call(&self, method: Method, path: &str, key: Option<&str>, extra: Extra<'_>) -> Answer {
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in extra.headers {

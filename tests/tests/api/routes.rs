@@ -94,6 +94,9 @@ struct Owned {
     invoice: String,
     endpoint: String,
     delivery: String,
+    grant: String,
+    redemption: String,
+    tax_rate: String,
 }
 
 /// An API in which every request of [`table`] is good.
@@ -112,8 +115,19 @@ pub(crate) async fn furnished() -> (Api, Vec<Row>) {
     let subscription = api.post(path, PLATFORM_KEY, &json!({"plan": "basic"})).await.good().text("id");
     let invoice = invoice(&api, subscription.parse().unwrap()).await;
     let delivery = delivery(&api, endpoint.parse().unwrap()).await;
-    let rows = table(&Owned { event, spare_key, subscription, invoice, endpoint, delivery });
+    let make = async |path: &str, body: Value| api.post(path, PLATFORM_KEY, &body).await.good().text("id");
+    make("/v1/coupons", json!({"code": "welcome", "name": "Welcome", "percentOff": "10"})).await;
+    make("/v1/coupons", json!({"code": "spring", "name": "Spring", "percentOff": "10"})).await;
+    let redemption = make("/v1/tenants/acme/coupons", json!({"coupon": "spring"})).await;
+    let tax_rate = make("/v1/tax-rates", json!({"name": "VAT", "percent": "19", "inclusive": false})).await;
+    let grant = make("/v1/credits/grants", new_grant()).await;
+    let rows =
+        table(&Owned { event, spare_key, subscription, invoice, endpoint, delivery, grant, redemption, tax_rate });
     (api, rows)
+}
+
+fn new_grant() -> Value {
+    json!({"tenant": "acme", "name": "Prepaid", "kind": "paid", "amountMinor": 500, "currency": "EUR"})
 }
 
 pub(crate) fn plan(slug: &str) -> Value {
@@ -128,6 +142,7 @@ fn table(own: &Owned) -> Vec<Row> {
     rows.extend(of_the_catalog());
     rows.extend(of_usage(own));
     rows.extend(of_subscriptions(own));
+    rows.extend(of_adjusters(own));
     rows.extend(of_invoices(own));
     rows.extend(of_webhooks(own));
     // Last, because nothing is good without what they take away.
@@ -236,6 +251,33 @@ fn of_invoices(own: &Owned) -> Vec<Row> {
     ]
 }
 
+fn of_adjusters(own: &Owned) -> Vec<Row> {
+    use Audience::{Platform, PlatformForTenant, Tenant};
+    let coupon = json!({"code": "new", "name": "New", "percentOff": "10"});
+    let rate = json!({"name": "VAT", "percent": "19", "country": "DE", "inclusive": true});
+    let archive_rate = format!("/v1/tax-rates/{}/archive", own.tax_rate);
+    let end = format!("/v1/tenants/acme/coupons/{}", own.redemption);
+    let (grant, void) = (format!("/v1/credits/grants/{}", own.grant), format!("/v1/credits/grants/{}/void", own.grant));
+    let coupons_of = "/v1/tenants/{tenant}/coupons";
+    vec![
+        row(Platform, "POST", "/v1/coupons", "/v1/coupons", coupon, 201),
+        row(Platform, "GET", "/v1/coupons", "/v1/coupons", Value::Null, 200),
+        row(Platform, "GET", "/v1/coupons/{code}", "/v1/coupons/welcome", Value::Null, 200),
+        row(Platform, "POST", coupons_of, "/v1/tenants/acme/coupons", json!({"coupon": "welcome"}), 201),
+        row(Tenant, "GET", coupons_of, "/v1/tenants/acme/coupons", Value::Null, 200),
+        row(Platform, "DELETE", "/v1/tenants/{tenant}/coupons/{redemption}", &end, Value::Null, 204),
+        row(Platform, "POST", "/v1/coupons/{code}/archive", "/v1/coupons/welcome/archive", Value::Null, 200),
+        row(Platform, "POST", "/v1/tax-rates", "/v1/tax-rates", rate, 201),
+        row(Platform, "GET", "/v1/tax-rates", "/v1/tax-rates", Value::Null, 200),
+        row(Platform, "POST", "/v1/tax-rates/{rate}/archive", &archive_rate, Value::Null, 200),
+        row(Platform, "POST", "/v1/credits/grants", "/v1/credits/grants", new_grant(), 201),
+        row(Tenant, "GET", "/v1/credits/grants", "/v1/credits/grants", Value::Null, 200),
+        row(Tenant, "GET", "/v1/credits/grants/{id}", &grant, Value::Null, 200),
+        row(PlatformForTenant, "POST", "/v1/credits/grants/{id}/void", &void, Value::Null, 200),
+        row(Tenant, "GET", "/v1/credits/balance", "/v1/credits/balance", Value::Null, 200),
+    ]
+}
+
 fn of_webhooks(own: &Owned) -> Vec<Row> {
     use Audience::Tenant;
     vec![
@@ -298,7 +340,7 @@ async fn invoice(api: &Api, subscription_id: SubscriptionId) -> String {
     // June, the period that is open, stays to be billed: changes of it are good requests.
     let after = Subscription { revision: before.revision + 1, ..before.clone() };
     let run = RunMade { before: &before, after: &after, due_at: Some(instant("2026-07-01T00:00:00Z")) };
-    store.bill(&invoice, 0, run, &[], world.now()).await.unwrap();
+    store.bill(&invoice, 0, run, &[], Vec::new(), world.now()).await.unwrap();
     invoice.statement().id.to_string()
 }
 

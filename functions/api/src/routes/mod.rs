@@ -5,15 +5,20 @@
 
 pub(crate) mod api_keys;
 pub(crate) mod costs;
+pub(crate) mod coupons;
+pub(crate) mod credits;
 pub(crate) mod docs;
 pub(crate) mod health;
 pub(crate) mod invoices;
 pub(crate) mod lines;
 pub(crate) mod meters;
+pub(crate) mod money;
 pub(crate) mod plans;
 pub(crate) mod prices;
 pub(crate) mod rebuilds;
+pub(crate) mod redemptions;
 pub(crate) mod subscriptions;
+pub(crate) mod tax_rates;
 pub(crate) mod tenants;
 pub(crate) mod usage_event;
 pub(crate) mod usage_events;

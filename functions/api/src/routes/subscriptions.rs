@@ -24,7 +24,7 @@ use cloud::{
     billing::{self, Shelf},
     store::StoredInvoice,
 };
-use domain::{Violation, id::SubscriptionId, invoice::Draft, subscription};
+use domain::{Violation, id::SubscriptionId, invoice::Draft, rating::AmountOutOfRange, subscription};
 use http::StatusCode;
 use jiff::SignedDuration;
 
@@ -116,7 +116,11 @@ pub(crate) async fn upcoming(
     let found = api.store(&tenant).subscription(routes::id(&id)?).await?.ok_or_else(Problem::not_found)?;
     let statement = billing::statement(api.world(), &Shelf::default(), &found, found.next_run).await?;
     let nothing = || Problem::conflict("nothing_to_invoice", "the subscription will have no further invoice");
-    let draft = Draft::new(statement.ok_or_else(nothing)?);
-    let draft = draft.map_err(|error| Problem::internal(error.to_string()))?;
+    let lines = statement.ok_or_else(nothing)?;
+    let now = api.world().now();
+    let (store, internal) = (api.store(&tenant), |error: AmountOutOfRange| Problem::internal(error.to_string()));
+    let profile = store.tenant().await?.ok_or_else(Problem::not_found)?;
+    let loaded = store.adjusters(&profile, Some(found.id), lines.total.currency, now).await?;
+    let draft = Draft::new(lines.assemble(&loaded.adjusters, now).map_err(internal)?).map_err(internal)?;
     Ok(axum::Json(StoredInvoice { invoice: domain::invoice::Invoice::Draft(draft), pdf: None }.into()))
 }

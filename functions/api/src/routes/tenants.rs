@@ -15,6 +15,9 @@ use cloud::{Fault, store::CreateOutcome};
 use domain::{
     TimeZone, Timestamp, Violation,
     id::TenantId,
+    invoice,
+    place::Place,
+    tenant::TaxProfile,
     text::Slug,
     usage::{Layout, Layouts},
 };
@@ -43,6 +46,16 @@ pub(crate) struct Tenant {
     /// VAT, GST or similar number as printed.
     #[schema(example = "DE123456789")]
     tax_id: Option<String>,
+    /// ISO 3166-1 code of where it is taxed.
+    #[schema(example = "US")]
+    country: Option<String>,
+    /// The part of ISO 3166-2 behind the hyphen.
+    #[schema(example = "CA")]
+    region: Option<String>,
+    /// Whether it pays tax.
+    tax_treatment: TaxTreatment,
+    /// The balance of its credits, in minor units of any currency, below which `credit.balance_low.v1` is sent.
+    low_balance_threshold_minor: Option<i64>,
     /// IANA name of the zone in which its days and months begin.
     #[schema(example = "Europe/Berlin")]
     time_zone: String,
@@ -50,6 +63,38 @@ pub(crate) struct Tenant {
     usage_log: Vec<UsageLayout>,
     /// When it was created.
     created_at: Timestamp,
+}
+
+/// Whether a tenant pays tax.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum TaxTreatment {
+    /// As the rates of its place say.
+    Taxed,
+    /// None.
+    Exempt,
+    /// It owes the tax itself, under its own tax number, and its invoices say so.
+    ReverseCharge,
+}
+
+impl From<invoice::TaxTreatment> for TaxTreatment {
+    fn from(treatment: invoice::TaxTreatment) -> Self {
+        match treatment {
+            invoice::TaxTreatment::Taxed => Self::Taxed,
+            invoice::TaxTreatment::Exempt => Self::Exempt,
+            invoice::TaxTreatment::ReverseCharge => Self::ReverseCharge,
+        }
+    }
+}
+
+impl From<TaxTreatment> for invoice::TaxTreatment {
+    fn from(treatment: TaxTreatment) -> Self {
+        match treatment {
+            TaxTreatment::Taxed => Self::Taxed,
+            TaxTreatment::Exempt => Self::Exempt,
+            TaxTreatment::ReverseCharge => Self::ReverseCharge,
+        }
+    }
 }
 
 /// How a usage log is laid out from an instant on.
@@ -78,6 +123,10 @@ impl Tenant {
             email: tenant.email,
             address: tenant.address,
             tax_id: tenant.tax_id,
+            country: tenant.tax.place.country,
+            region: tenant.tax.place.region,
+            tax_treatment: tenant.tax.treatment.into(),
+            low_balance_threshold_minor: tenant.low_balance_minor,
             time_zone: tenant.time_zone.iana_name().unwrap_or("UTC").to_owned(),
             created_at: tenant.created_at,
         }
@@ -127,6 +176,20 @@ pub(crate) struct TenantChange {
     #[serde(default, deserialize_with = "body::sent")]
     #[schema(value_type = Option<String>)]
     tax_id: Option<Option<String>>,
+    /// ISO 3166-1 code of where it is taxed.
+    #[serde(default, deserialize_with = "body::sent")]
+    #[schema(value_type = Option<String>, example = "US")]
+    country: Option<Option<String>>,
+    /// The part of ISO 3166-2 behind the hyphen.
+    #[serde(default, deserialize_with = "body::sent")]
+    #[schema(value_type = Option<String>, example = "CA")]
+    region: Option<Option<String>>,
+    /// Whether it pays tax; `reverseCharge` needs a `taxId`.
+    tax_treatment: Option<TaxTreatment>,
+    /// The balance of its credits, in minor units of any currency, below which `credit.balance_low.v1` is sent.
+    #[serde(default, deserialize_with = "body::sent")]
+    #[schema(value_type = Option<i64>, minimum = 0, example = 1000)]
+    low_balance_threshold_minor: Option<Option<i64>>,
     /// How many lanes the events of a bucket are spread over, 1 to 64.
     #[schema(example = 4)]
     usage_shards: Option<u32>,
@@ -166,6 +229,8 @@ fn decide(new: NewTenant, id: TenantId, now: Timestamp) -> Result<domain::tenant
         email: new.email,
         address: new.address,
         tax_id: new.tax_id,
+        tax: TaxProfile::default(),
+        low_balance_minor: None,
         time_zone: time_zone(&new.time_zone)?,
         usage_log: Layouts::default(),
         created_at: now,
@@ -262,6 +327,14 @@ fn changed(
         email: change.email.clone().unwrap_or(tenant.email),
         address: change.address.clone().unwrap_or(tenant.address),
         tax_id: change.tax_id.clone().unwrap_or(tenant.tax_id),
+        tax: TaxProfile {
+            place: Place {
+                country: change.country.clone().unwrap_or(tenant.tax.place.country),
+                region: change.region.clone().unwrap_or(tenant.tax.place.region),
+            },
+            treatment: change.tax_treatment.map_or(tenant.tax.treatment, Into::into),
+        },
+        low_balance_minor: change.low_balance_threshold_minor.unwrap_or(tenant.low_balance_minor),
         ..tenant
     };
     tenant.check()?;
@@ -286,7 +359,7 @@ fn changed_layouts(
 }
 
 /// The tenant called `name`, if the caller may see it.
-async fn named(api: &Api, caller: Caller, name: &str) -> Result<TenantId, Problem> {
+pub(crate) async fn named(api: &Api, caller: Caller, name: &str) -> Result<TenantId, Problem> {
     let tenant = match caller {
         Caller::Platform => api.tenant(name).await?,
         Caller::Tenant(id) => api.tenant(&id.to_string()).await?.filter(|own| own.is_named(name)),

@@ -20,7 +20,7 @@ use domain::{
     id::{DeliveryId, EndpointId, EventId},
     webhook::{Secret, address::is_public},
 };
-use events::{BillingPeriodClosedV1, Event, InvoiceCreatedV1, InvoiceFinalizedV1, InvoiceReadyV1};
+use events::{BillingPeriodClosedV1, CreditBalanceLowV1, Event, InvoiceCreatedV1, InvoiceFinalizedV1, InvoiceReadyV1};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -30,8 +30,13 @@ use utoipa::ToSchema;
 /// Longest URL of an endpoint, in bytes.
 const URL_LENGTH_MAX: usize = 2048;
 /// The events that are told.
-const EVENT_TYPES: [&str; 4] =
-    [BillingPeriodClosedV1::TYPE, InvoiceCreatedV1::TYPE, InvoiceFinalizedV1::TYPE, InvoiceReadyV1::TYPE];
+const EVENT_TYPES: [&str; 5] = [
+    BillingPeriodClosedV1::TYPE,
+    CreditBalanceLowV1::TYPE,
+    InvoiceCreatedV1::TYPE,
+    InvoiceFinalizedV1::TYPE,
+    InvoiceReadyV1::TYPE,
+];
 
 /// Where a tenant wants to be called.
 #[derive(Clone, Debug, Serialize, ToSchema)]

@@ -7,7 +7,7 @@
 use super::{Shelf, facts, statement};
 use crate::{
     Fault, TenantStore, World,
-    store::{BillOutcome, RunMade},
+    store::{BillOutcome, LoadedAdjusters, RunMade},
 };
 use domain::{
     Timestamp,
@@ -15,6 +15,7 @@ use domain::{
     id::{InvoiceId, SubscriptionId, TenantId},
     invoice::{Draft, Invoice, InvoiceNumber, Statement},
     subscription::{self, Subscription},
+    tenant::Tenant,
 };
 use events::CorrelationId;
 use jiff::SignedDuration;
@@ -84,7 +85,9 @@ pub async fn make(
         if run > 0 && world.complete_through().await?.is_none_or(|through| through < needed) {
             return Ok((Made::NotCounted, about(run)));
         }
-        let making = Making { world, store, subscription: &subscription, run, closes_at, now };
+        let tenant = store.tenant().await?;
+        let tenant = tenant.ok_or_else(|| Fault::permanent("bill run", "the tenant does not exist"))?;
+        let making = Making { world, store, tenant, subscription: &subscription, run, closes_at, now };
         let made = match statement(world, shelf, &subscription, run).await? {
             None => making.skip().await?,
             Some(statement) if now < closes_at => making.draft(statement, correlation_id).await?,
@@ -101,6 +104,7 @@ pub async fn make(
 struct Making<'a> {
     world: &'a World,
     store: TenantStore<'a>,
+    tenant: Tenant,
     subscription: &'a Subscription,
     run: u32,
     closes_at: Timestamp,
@@ -115,8 +119,8 @@ impl Making<'_> {
         Ok(changed.then_some(Made::Nothing))
     }
 
-    async fn draft(&self, statement: Statement, correlation_id: &CorrelationId) -> Result<Option<Made>, Fault> {
-        let draft = Draft::new(statement).map_err(|error| Fault::permanent("bill run", error))?;
+    async fn draft(&self, lines: Statement, correlation_id: &CorrelationId) -> Result<Option<Made>, Fault> {
+        let (draft, _) = self.assembled(lines).await?;
         let facts = match self.has_draft(&draft).await? {
             true => Vec::new(),
             false => facts::created(&draft, self.subscription.id, self.now, correlation_id)?,
@@ -130,26 +134,35 @@ impl Making<'_> {
         })
     }
 
-    async fn issue(&self, statement: Statement, correlation_id: &CorrelationId) -> Result<Option<Made>, Fault> {
-        let tenant = self.store.tenant().await?;
-        let tenant = tenant.ok_or_else(|| Fault::permanent("bill run", "the tenant does not exist"))?;
-        let draft = Draft::new(statement).map_err(|error| Fault::permanent("bill run", error))?;
+    async fn issue(&self, lines: Statement, correlation_id: &CorrelationId) -> Result<Option<Made>, Fault> {
+        // Read before the number, and written on the condition that what the invoice uses of them is as it was read.
+        let (draft, loaded) = self.assembled(lines).await?;
         let mut facts = match self.has_draft(&draft).await? {
             true => Vec::new(),
             false => facts::created(&draft, self.subscription.id, self.now, correlation_id)?,
         };
         let numbers_used = self.store.invoice_numbers_used().await?;
-        let number = InvoiceNumber::new(&tenant.slug, numbers_used + 1);
+        let number = InvoiceNumber::new(&self.tenant.slug, numbers_used + 1);
+        facts.extend(loaded.facts("billing", draft.statement(), correlation_id, self.now)?);
+        let used = loaded.settle(draft.statement(), self.now)?;
         let invoice = draft.finalize(number, self.now, self.world.settings().payment_term);
         let invoice = invoice.map_err(|error| Fault::permanent("bill run", error))?;
         facts.extend(facts::finalized(&invoice, self.subscription.id, self.run, correlation_id)?);
         let (after, due_at) = self.after()?;
         let run = RunMade { before: self.subscription, after: &after, due_at };
-        Ok(match self.store.bill(&invoice, numbers_used, run, &facts, self.now).await? {
+        Ok(match self.store.bill(&invoice, numbers_used, run, &facts, used, self.now).await? {
             BillOutcome::Billed => Some(Made::Issued),
             BillOutcome::AlreadyBilled => Some(Made::Nothing),
             BillOutcome::Raced => None,
         })
+    }
+
+    /// The draft that `lines` come to with the tenant's coupons, tax and credits as they are now.
+    async fn assembled(&self, lines: Statement) -> Result<(Draft, LoadedAdjusters<'_>), Fault> {
+        let (currency, impossible) = (lines.total.currency, |error| Fault::permanent("bill run", error));
+        let loaded = self.store.adjusters(&self.tenant, Some(self.subscription.id), currency, self.now).await?;
+        let statement = lines.assemble(&loaded.adjusters, self.now).map_err(impossible)?;
+        Ok((Draft::new(statement).map_err(impossible)?, loaded))
     }
 
     async fn has_draft(&self, draft: &Draft) -> Result<bool, Fault> {

@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::{
         put_item::{PutItemError, builders::PutItemFluentBuilder},
         transact_write_items::TransactWriteItemsError,
     },
-    types::{AttributeValue, KeysAndAttributes, Put, TransactWriteItem},
+    types::{AttributeValue, KeysAndAttributes, Put, TransactWriteItem, Update},
 };
 use std::collections::HashMap;
 
@@ -212,6 +212,33 @@ pub(crate) fn put(table: &str, item: Item, absent: bool) -> Result<TransactWrite
     let put = if absent { put.condition_expression("attribute_not_exists(pk)") } else { put };
     let put = put.build().map_err(|error| Fault::permanent("dynamodb:TransactWriteItems", error))?;
     Ok(TransactWriteItem::builder().put(put).build())
+}
+
+/// The action that changes attributes of an item of which the version is `before`, which becomes the next one.
+pub(crate) fn change_version(
+    table: &str,
+    key: &Key<'_>,
+    before: u64,
+    set: impl IntoIterator<Item = (&'static str, AttributeValue)>,
+) -> Result<TransactWriteItem, Fault> {
+    let number = |n: u64| AttributeValue::N(n.to_string());
+    let mut update = Update::builder()
+        .table_name(table)
+        .set_key(Some(key.attributes()))
+        .condition_expression("#version = :before")
+        .expression_attribute_names("#version", "version")
+        .expression_attribute_values(":before", number(before))
+        .expression_attribute_values(":next", number(before + 1));
+    let mut expression = "SET #version = :next".to_owned();
+    for (name, value) in set {
+        expression.push_str(&format!(", #{name} = :{name}"));
+        update = update
+            .expression_attribute_names(format!("#{name}"), name)
+            .expression_attribute_values(format!(":{name}"), value);
+    }
+    let update = update.update_expression(expression).build();
+    let update = update.map_err(|error| Fault::permanent("dynamodb:TransactWriteItems", error))?;
+    Ok(TransactWriteItem::builder().update(update).build())
 }
 
 /// The action of [`World::put_if_version`].

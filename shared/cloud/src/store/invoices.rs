@@ -1,7 +1,9 @@
-//! The table `invoices`: invoices with their lines, each tenant's number sequence, and the outbox of their facts.
+//! The table `invoices`: invoices with their lines, each tenant's number sequence, and the outbox of their facts. Coupons
+//! and credits lie there as well (`redemptions`, `grants`).
 //!
-//! Invariant: an invoice, its number, the subscription's step to the next run, and the facts that report it are one
-//! transaction. Whatever races, one run has one invoice and no number is skipped or used twice.
+//! Invariant: an invoice, its number, the subscription's step to the next run, what it uses of coupons and credits, and
+//! the facts that report it are one transaction. Whatever races, one run has one invoice and no number is skipped or used
+//! twice.
 
 use super::{
     TenantStore,
@@ -58,7 +60,8 @@ pub enum BillOutcome {
     Billed,
     /// The run had been made before.
     AlreadyBilled,
-    /// Another invoice of the tenant took the number, or the subscription changed: load again.
+    /// Another invoice of the tenant took the number, the subscription changed, or what the invoice uses of coupons and
+    /// credits did: load again.
     Raced,
 }
 
@@ -71,13 +74,14 @@ impl TenantStore<'_> {
     }
 
     /// Writes `invoice`, which may be there as a draft, under the number after `numbers_used`, moves the subscription on,
-    /// and records `facts`.
+    /// records `facts`, and does `more` with it: what the invoice has used of coupons and credits.
     pub async fn bill(
         &self,
         invoice: &Invoice,
         numbers_used: u64,
         run: RunMade<'_>,
         facts: &[Message],
+        more: Vec<TransactWriteItem>,
         now: Timestamp,
     ) -> Result<BillOutcome, Fault> {
         let mut actions = vec![
@@ -87,6 +91,7 @@ impl TenantStore<'_> {
             self.list(invoice.statement())?,
         ];
         actions.extend(self.facts(invoice, facts, now)?);
+        actions.extend(more);
         Ok(match self.world.transact(actions).await? {
             Transacted::Committed => BillOutcome::Billed,
             Transacted::Refused(refused) if refused.contains(&0) => BillOutcome::AlreadyBilled,

@@ -7,7 +7,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     Timestamp,
     api_key::KeyDigest,
-    id::{ApiKeyId, DeliveryId, EndpointId, EventId, InvoiceId, MeterId, PlanId, SubscriptionId, TenantId},
+    id::{
+        ApiKeyId, DeliveryId, EndpointId, EventId, GrantId, InvoiceId, MeterId, PlanId, RedemptionId, SubscriptionId,
+        TaxRateId, TenantId,
+    },
     text::{Hex, Slug},
     usage::Bucket,
 };
@@ -31,6 +34,8 @@ pub(crate) enum Key<'a> {
     Plan(&'a Slug),
     PlanVersion(PlanId, NonZeroU32),
     PlanPublication(PlanId, Uuid),
+    Coupon(&'a Slug),
+    TaxRate { country: Option<&'a str>, id: TaxRateId },
     // subscriptions
     Subscription(TenantId, SubscriptionId),
     SubscriptionChange(TenantId, SubscriptionId, Uuid),
@@ -47,6 +52,9 @@ pub(crate) enum Key<'a> {
     Invoice(TenantId, InvoiceId),
     InvoiceListed(TenantId, Timestamp, InvoiceId),
     InvoiceSequence(TenantId),
+    Redemption(TenantId, RedemptionId),
+    Grant(TenantId, GrantId),
+    Burn { tenant_id: TenantId, grant_id: GrantId, invoice_id: InvoiceId, given_back: bool },
     Outbox { shard: u8, about: &'a str, event_id: EventId },
     // webhooks
     Endpoint(TenantId, EndpointId),
@@ -58,6 +66,12 @@ pub(crate) enum Key<'a> {
 pub(crate) const TENANTS_LISTED: &str = "TENANTS";
 pub(crate) const METERS: &str = "METERS";
 pub(crate) const PLANS: &str = "PLANS";
+pub(crate) const COUPONS: &str = "COUPONS";
+pub(crate) const TAX_RATES: &str = "TAXRATES";
+/// What an invoice run reads of a tenant at once starts so: coupons, then grants.
+pub(crate) const ADJUSTERS: &str = "ADJUSTER#";
+pub(crate) const REDEMPTIONS: &str = "ADJUSTER#COUPON#";
+pub(crate) const GRANTS: &str = "ADJUSTER#GRANT#";
 
 /// Partition of everything that one tenant owns in a table.
 pub(crate) fn tenant_partition(tenant_id: TenantId) -> String {
@@ -67,6 +81,16 @@ pub(crate) fn tenant_partition(tenant_id: TenantId) -> String {
 /// Partition of one shard of the outbox.
 pub(crate) fn outbox_partition(shard: u8) -> String {
     format!("OUTBOX#{shard}")
+}
+
+/// What the tax rates of a country, or those of everywhere, start with: a run reads no others.
+pub(crate) fn tax_rates_of(country: Option<&str>) -> String {
+    format!("{}#", country.unwrap_or("*"))
+}
+
+/// What the uses of a grant start with.
+pub(crate) fn burns_of(grant_id: GrantId) -> String {
+    format!("BURN#{grant_id}#")
 }
 
 /// Digits of a segment's digest that its key holds: enough to tell the segments of one number apart.
@@ -112,6 +136,8 @@ impl Key<'_> {
             Self::Plan(slug) => (PLANS.to_owned(), slug.to_string()),
             Self::PlanVersion(id, version) => (format!("PLAN#{id}"), format!("VERSION#{version:06}")),
             Self::PlanPublication(id, uuid) => (format!("PLAN#{id}"), format!("PUBLICATION#{uuid}")),
+            Self::Coupon(code) => (COUPONS.to_owned(), code.to_string()),
+            Self::TaxRate { country, id } => (TAX_RATES.to_owned(), format!("{}{id}", tax_rates_of(*country))),
             Self::Subscription(id, sub) => (tenant_partition(*id), format!("SUBSCRIPTION#{sub}")),
             Self::SubscriptionChange(id, sub, uuid) => (tenant_partition(*id), format!("CHANGE#{sub}#{uuid}")),
             Self::Segment { lane, number, chain } => {
@@ -133,6 +159,12 @@ impl Key<'_> {
                 (tenant_partition(*id), format!("LIST#{}#{invoice}", sortable(*at)))
             }
             Self::InvoiceSequence(id) => (tenant_partition(*id), "SEQUENCE".to_owned()),
+            Self::Redemption(id, redemption) => (tenant_partition(*id), format!("{REDEMPTIONS}{redemption}")),
+            Self::Grant(id, grant) => (tenant_partition(*id), format!("{GRANTS}{grant}")),
+            Self::Burn { tenant_id, grant_id, invoice_id, given_back } => {
+                let back = if *given_back { "#BACK" } else { "" };
+                (tenant_partition(*tenant_id), format!("{}{invoice_id}{back}", burns_of(*grant_id)))
+            }
             Self::Outbox { shard, about, event_id } => (outbox_partition(*shard), format!("{about}#{event_id}")),
             Self::Endpoint(id, endpoint) => (tenant_partition(*id), format!("ENDPOINT#{endpoint}")),
             Self::Delivery(id, delivery) => (tenant_partition(*id), format!("DELIVERY#{delivery}")),

@@ -4,10 +4,14 @@
 //! stored shape is frozen like an event; state and the facts that report it are written in one transaction.
 
 pub mod across;
+mod adjusters;
 mod api_keys;
 mod catalog;
 mod changes;
+mod coupon_shape;
+mod coupons;
 mod dynamo;
+mod grants;
 mod idempotency;
 mod invoice_shape;
 mod invoices;
@@ -19,17 +23,21 @@ mod outbox;
 mod plan_shape;
 mod processed;
 mod recount;
+mod redemptions;
 mod segments;
 mod subscription_shape;
 mod subscriptions;
+mod tax_rates;
 mod tenants;
 mod usage;
 mod watermark;
 mod webhooks;
 
+pub use adjusters::{ADJUSTER_ACTIONS_MAX, COUPONS_PER_INVOICE_MAX, GRANTS_PER_INVOICE_MAX, LoadedAdjusters};
 pub use api_keys::StoredApiKey;
 pub use catalog::PublishOutcome;
 pub use changes::{ChangeOutcome, ChangeRecord};
+pub use grants::GrantUse;
 pub use idempotency::{Claim, StoredAnswer};
 pub use invoices::{BillOutcome, PdfRecord, RunMade, StoredInvoice};
 pub use item::{Cursor, PAGE_ITEMS_MAX, Page};
@@ -37,6 +45,7 @@ pub use lanes::{HourNotes, LOG_DAYS, LaneWrite, StoredHead, StoredHour};
 pub use members::{MemberPage, pages};
 pub use processed::Consumer;
 pub use recount::CountedLane;
+pub use redemptions::RedeemOutcome;
 pub use segments::{Break, Unread};
 pub use tenants::CreateOutcome;
 pub use usage::{GROUPS_MAX, GroupDigest, LaneHour, LaneLog, group_digest};

@@ -14,7 +14,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     TimeZone, Timestamp,
     id::TenantId,
-    tenant::Tenant,
+    invoice::TaxTreatment,
+    place::Place,
+    tenant::{TaxProfile, Tenant},
     text::Slug,
     usage::{Layout, Layouts},
 };
@@ -44,6 +46,16 @@ struct TenantV1 {
     /// Absent as long as nothing has changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     usage_log: Vec<LayoutV1>,
+    /// Where and how it is taxed; absent where there is nothing to say, as before there were taxes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    country: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    region: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tax_treatment: Option<UntaxedV1>,
+    /// Absent for whoever is not told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    low_balance_minor: Option<i64>,
     /// Grows with every replacement; absent before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     revision: Option<u64>,
@@ -55,6 +67,14 @@ struct LayoutV1 {
     from: Timestamp,
     shards: u16,
     bucket_minutes: u8,
+}
+
+/// Why a tenant pays no tax.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum UntaxedV1 {
+    Exempt,
+    ReverseCharge,
 }
 
 impl Stored for TenantV1 {
@@ -125,6 +145,15 @@ fn read_revised(item: Item) -> Result<(u64, Tenant), Fault> {
         email: stored.email,
         address: stored.address,
         tax_id: stored.tax_id,
+        tax: TaxProfile {
+            place: Place { country: stored.country, region: stored.region },
+            treatment: match stored.tax_treatment {
+                None => TaxTreatment::Taxed,
+                Some(UntaxedV1::Exempt) => TaxTreatment::Exempt,
+                Some(UntaxedV1::ReverseCharge) => TaxTreatment::ReverseCharge,
+            },
+        },
+        low_balance_minor: stored.low_balance_minor,
         time_zone: read_time_zone(&stored.time_zone)?,
         usage_log: read_layouts(&stored.usage_log),
         created_at: stored.created_at,
@@ -150,6 +179,14 @@ fn shape(tenant: &Tenant, revision: Option<u64>) -> TenantV1 {
         time_zone: time_zone_name(&tenant.time_zone),
         created_at: tenant.created_at,
         usage_log: tenant.usage_log.changes().iter().map(layout).collect(),
+        country: tenant.tax.place.country.clone(),
+        region: tenant.tax.place.region.clone(),
+        tax_treatment: match tenant.tax.treatment {
+            TaxTreatment::Taxed => None,
+            TaxTreatment::Exempt => Some(UntaxedV1::Exempt),
+            TaxTreatment::ReverseCharge => Some(UntaxedV1::ReverseCharge),
+        },
+        low_balance_minor: tenant.low_balance_minor,
         revision,
     }
 }
@@ -175,6 +212,8 @@ mod tests {
             email: None,
             address: vec!["Road 1".to_owned()],
             tax_id: Some("DE1".to_owned()),
+            tax: TaxProfile::default(),
+            low_balance_minor: None,
             time_zone: TimeZone::get("Europe/Berlin").unwrap(),
             usage_log: Layouts::default(),
             created_at: "2026-05-20T12:30:00Z".parse().unwrap(),
@@ -229,5 +268,22 @@ mod tests {
         expect.extend(map([("usage_log", usage_log), ("revision", number("2"))]));
         assert_eq!(written, expect);
         assert_eq!(read_revised(written).unwrap(), (2, tenant));
+    }
+
+    #[test]
+    fn a_tax_profile_is_frozen_too() {
+        let place = Place { country: Some("US".to_owned()), region: Some("CA".to_owned()) };
+        let tax = TaxProfile { place, treatment: TaxTreatment::ReverseCharge };
+        let tenant = Tenant { tax, low_balance_minor: Some(1_000), ..acme() };
+        let written = item::write(&Key::Tenant(tenant.id), &shape(&tenant, None)).unwrap();
+        let mut expect = frozen();
+        expect.extend(map([
+            ("country", text("US")),
+            ("region", text("CA")),
+            ("tax_treatment", text("reverseCharge")),
+            ("low_balance_minor", number("1000")),
+        ]));
+        assert_eq!(written, expect);
+        assert_eq!(read_revised(written).unwrap(), (0, tenant));
     }
 }

@@ -1,12 +1,17 @@
-//! What is sold: plans, their immutable versions, and prices.
+//! What is sold: plans, their immutable versions, and prices; and what changes the sum: coupons and tax rates.
 
+mod coupon;
 pub mod model;
 pub mod number;
 mod offer;
 mod plan;
 mod price;
 pub mod shape;
+mod tax_rate;
 
+pub use coupon::{
+    COUPON_TARGETS_MAX, CouponOff, CouponOffer, CouponTargets, CouponTerms, PlanNamed, RedeemRefusal, Redemption,
+};
 pub use model::{
     Cell, FREE_EVENTS_MAX, MATRIX_CELLS_MAX, Matrix, Package, Percentage, PriceModel, TIERS_MAX, Tier, Tiers,
 };
@@ -15,3 +20,4 @@ pub use offer::{Offer, OfferKey};
 pub use plan::{BASE_FEE_KEY, PLAN_PRICES_BYTES_MAX, PLAN_PRICES_MAX, PLAN_TIERS_MAX, Plan, PlanRef, PlanVersion};
 pub use price::{Charge, Modifiers, Price, Rounding, SpendFloor, Timing, UnitConversion, UsageCharge};
 pub use shape::PriceShape;
+pub use tax_rate::{TaxRate, rate_for};

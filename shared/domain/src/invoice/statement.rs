@@ -4,6 +4,9 @@
 //! Invariants: [`Statement::assemble`] is the only way from lines to a total, and pure; what a coupon takes off, what a
 //! tax is, is kept for each line, so that a credit note of some lines can mirror it; the parts always equal the whole.
 
+#[cfg(test)]
+mod tests;
+
 use super::Line;
 use crate::{
     calendar::Period,

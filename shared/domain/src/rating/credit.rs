@@ -50,14 +50,20 @@ fn order<Id: Ord>(a: &Grant<Id>, b: &Grant<Id>) -> Ordering {
         .then_with(|| a.id.cmp(&b.id))
 }
 
+/// Those of `grants` that may pay in `currency` at `now`, in the order in which they do.
+#[must_use]
+pub fn usable<Id: Ord>(grants: &[Grant<Id>], currency: Currency, now: Timestamp) -> Vec<&Grant<Id>> {
+    let mut usable: Vec<&Grant<Id>> = grants.iter().filter(|grant| grant.is_usable(currency, now)).collect();
+    usable.sort_by(|a, b| order(a, b));
+    usable
+}
+
 /// Pays `total` with `grants` as far as they go.
 #[must_use]
 pub fn burn_down<Id: Ord + Clone>(total: Money, grants: &[Grant<Id>], now: Timestamp) -> BurnDown<Id> {
-    let mut usable: Vec<&Grant<Id>> = grants.iter().filter(|grant| grant.is_usable(total.currency, now)).collect();
-    usable.sort_by(|a, b| order(a, b));
     let mut left = total.amount_minor;
     let mut used = Vec::new();
-    for grant in usable {
+    for grant in usable(grants, total.currency, now) {
         let part = grant.balance.amount_minor.min(left);
         if part <= 0 {
             break;

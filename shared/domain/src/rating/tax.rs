@@ -141,6 +141,12 @@ pub struct TaxRule {
 /// The rule for a customer in `country` and `region`: the one that names most of it, of equal ones the first.
 #[must_use]
 pub fn rule_for<'a>(rules: &'a [TaxRule], country: &str, region: Option<&str>) -> Option<&'a TaxRule> {
+    rule_position(rules, country, region).map(|position| &rules[position])
+}
+
+/// Where in `rules` the rule of [`rule_for`] is.
+#[must_use]
+pub fn rule_position(rules: &[TaxRule], country: &str, region: Option<&str>) -> Option<usize> {
     let rank = |rule: &TaxRule| match (rule.country.as_deref(), rule.region.as_deref()) {
         (Some(named), Some(part)) => (named == country && Some(part) == region).then_some(2),
         (Some(named), None) => (named == country).then_some(1),
@@ -148,7 +154,7 @@ pub fn rule_for<'a>(rules: &'a [TaxRule], country: &str, region: Option<&str>) -
         // A region without its country could be anywhere.
         (None, Some(_)) => None,
     };
-    let matching = rules.iter().filter_map(|rule| rank(rule).map(|rank| (rank, rule)));
+    let matching = rules.iter().enumerate().filter_map(|(position, rule)| rank(rule).map(|rank| (rank, position)));
     // The last of equal maxima wins, so the search goes backwards.
-    matching.rev().max_by_key(|(rank, _)| *rank).map(|(_, rule)| rule)
+    matching.rev().max_by_key(|(rank, _)| *rank).map(|(_, position)| position)
 }
