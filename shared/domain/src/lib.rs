@@ -8,6 +8,7 @@ pub mod calendar;
 pub mod catalog;
 pub mod id;
 pub mod invoice;
+pub mod ledger;
 pub mod money;
 pub mod rating;
 pub mod subscription;
