@@ -14,6 +14,8 @@ mod access;
 mod document;
 #[path = "api/idempotency.rs"]
 mod idempotency;
+#[path = "api/ledger.rs"]
+mod ledger;
 #[path = "api/lists.rs"]
 mod lists;
 #[path = "api/logs.rs"]
@@ -26,6 +28,8 @@ mod refusals;
 mod resources;
 #[path = "api/routes.rs"]
 mod routes;
+#[path = "api/settlement.rs"]
+mod settlement;
 #[path = "api/usage_corrections.rs"]
 mod usage_corrections;
 #[path = "api/usage_costs.rs"]

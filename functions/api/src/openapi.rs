@@ -34,6 +34,7 @@ use utoipa::{
         (name = "API keys", description = "How a tenant's own systems come in."),
         (name = "Subscriptions", description = "Which tenant pays by which plan version, from when on."),
         (name = "Invoices", description = "What was charged, line by line, with the arithmetic."),
+        (name = "Ledger", description = "The books: double entry, append only, and chained by hashes."),
         (name = "Webhooks", description = "Where a tenant is told, and the receipts of having told it."),
         (name = "Service", description = "About the service itself."),
     )

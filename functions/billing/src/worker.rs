@@ -10,7 +10,7 @@ use cloud::{
 };
 use domain::{
     id::{InvoiceId, SubscriptionId, TenantId},
-    invoice::{Draft, Invoice, InvoiceNumber},
+    invoice::{Draft, Invoice},
     subscription::{self, Subscription},
 };
 use events::{
@@ -87,8 +87,9 @@ async fn bill_once(
     let tenant = store.tenant().await?.ok_or_else(|| missing("tenant"))?;
     let draft = statement::draft(world, &subscription, period).await?;
     let numbers_used = store.invoice_numbers_used().await?;
-    let number = InvoiceNumber::new(&tenant.slug, numbers_used + 1);
-    let invoice = draft.clone().finalize(number, now, world.settings().payment_term);
+    let day = now.to_zoned(tenant.time_zone.clone()).date();
+    let number = tenant.invoice_number.invoice(&tenant.slug, day, numbers_used + 1);
+    let invoice = draft.clone().finalize(number, now, tenant.payment_term(world.settings().payment_term));
     let invoice = invoice.map_err(|error| Fault::permanent("bill period", error))?;
     let facts = facts(&draft, &invoice, subscription_id, correlation_id)
         .map_err(|error| Fault::permanent("encode event", error))?;

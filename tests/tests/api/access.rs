@@ -64,15 +64,17 @@ async fn an_id_of_another_tenants_is_not_found() {
     let (api, rows) = furnished().await;
     let mut checked = 0;
     for row in rows.iter().filter(|row| row.is_about_acme()) {
-        let answer = row.send(&api, Some(&api.globex.key)).await;
-        assert_eq!(answer.outcome(), (404, "not_found"), "{} {}", row.method, row.path);
+        if row.audience != Audience::PlatformForTenant {
+            let answer = row.send(&api, Some(&api.globex.key)).await;
+            assert_eq!(answer.outcome(), (404, "not_found"), "{} {}", row.method, row.path);
+        }
         checked += 1;
         if row.route.contains("{id}") {
             let answer = row.with("tenant", "globex").send(&api, Some(PLATFORM_KEY)).await;
             assert_eq!(answer.outcome(), (404, "not_found"), "{} {}", row.method, row.path);
         }
     }
-    assert_eq!(checked, 11, "every route with an id was checked");
+    assert_eq!(checked, 19, "every route with an id was checked");
 }
 
 fn of_tenants(rows: &[Row]) -> impl Iterator<Item = &Row> {

@@ -8,6 +8,7 @@ pub(crate) mod costs;
 pub(crate) mod docs;
 pub(crate) mod health;
 pub(crate) mod invoices;
+pub(crate) mod ledger;
 pub(crate) mod lines;
 pub(crate) mod meters;
 pub(crate) mod plans;

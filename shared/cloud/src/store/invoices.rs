@@ -1,22 +1,26 @@
 //! The table `invoices`: invoices with their lines, each tenant's number sequence, and the outbox of their facts.
 //!
 //! Invariant: an invoice, its number, the subscription's step to the next period, and the facts that report it are one
-//! transaction. Whatever races, one period has one invoice and no number is skipped or used twice.
+//! transaction, and so are the ledger's entries of it. Whatever races, one period has one invoice and no number is skipped
+//! or used twice. What is paid and credited later lies beside the invoice, and is written by [`super::settlement`].
 
 use super::{
     TenantStore,
     dynamo::{self, Range, Transacted},
     invoice_shape::{self, InvoiceV3, PDF},
-    item::{self, Cursor, Page},
+    item::{self, Cursor, Item, Page},
     key::{self, Key},
-    outbox, subscriptions,
+    outbox,
+    settlement::Ending,
+    settlement_shape::{Beside, SETTLEMENT},
+    subscriptions,
 };
 use crate::Fault;
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 use domain::{
     Timestamp,
     id::{InvoiceId, SubscriptionId},
-    invoice::Invoice,
+    invoice::{Invoice, Settlement, Standing},
 };
 use events::Message;
 use serde::{Deserialize, Serialize};
@@ -28,6 +32,27 @@ pub struct StoredInvoice {
     pub invoice: Invoice,
     /// Its PDF, once it was printed.
     pub pdf: Option<PdfRecord>,
+    /// What became of it.
+    pub settlement: Settlement,
+    /// Who brought it to its end by hand, and why.
+    pub ending: Option<Ending>,
+    /// Grows with each change of what became of it; 0 as long as the ledger does not know the invoice, which is so of
+    /// drafts and of invoices that were issued before there was a ledger.
+    pub revision: u64,
+}
+
+impl StoredInvoice {
+    /// An invoice of which nothing became yet.
+    #[must_use]
+    pub fn new(invoice: Invoice) -> Self {
+        Self { invoice, pdf: None, settlement: Settlement::default(), ending: None, revision: 0 }
+    }
+
+    /// The invoice with what became of it, to decide by.
+    #[must_use]
+    pub fn standing(&self) -> Standing<'_> {
+        Standing { invoice: &self.invoice, settlement: self.settlement }
+    }
 }
 
 /// Where the PDF of an invoice lies.
@@ -64,8 +89,12 @@ pub enum BillOutcome {
 impl TenantStore<'_> {
     /// How many invoice numbers the tenant has used.
     pub async fn invoice_numbers_used(&self) -> Result<u64, Fault> {
-        let table = &self.world.settings().invoices_table;
-        let item = self.world.get_item(table, &Key::InvoiceSequence(self.tenant_id)).await?;
+        self.numbers_used(&Key::InvoiceSequence(self.tenant_id)).await
+    }
+
+    /// How many numbers of a sequence were used.
+    pub(super) async fn numbers_used(&self, sequence: &Key<'_>) -> Result<u64, Fault> {
+        let item = self.world.get_item(&self.world.settings().invoices_table, sequence).await?;
         item.map_or(Ok(0), |item| item::number(&item, "used"))
     }
 
@@ -80,15 +109,17 @@ impl TenantStore<'_> {
     ) -> Result<BillOutcome, Fault> {
         let table = &self.world.settings().invoices_table;
         let id = invoice.statement().id;
-        let stored = InvoiceV3::from(&StoredInvoice { invoice: invoice.clone(), pdf: None });
         let mut listed = Key::InvoiceListed(self.tenant_id, now, id).attributes();
         listed.insert("invoiceId".to_owned(), AttributeValue::S(id.to_string()));
         let mut actions = vec![
-            dynamo::put(table, item::write(&Key::Invoice(self.tenant_id, id), &stored)?, true)?,
-            self.take_number(numbers_used)?,
+            dynamo::put(table, self.new_item(invoice)?, true)?,
+            self.take_number(&Key::InvoiceSequence(self.tenant_id), numbers_used)?,
             self.move_on(next)?,
             dynamo::put(table, listed, false)?,
         ];
+        if let Some(open) = invoice.issued() {
+            self.append_finalized(open, &mut actions).await?;
+        }
         for fact in facts {
             actions.push(outbox::row(table, &id.to_string(), fact, now)?);
         }
@@ -97,6 +128,18 @@ impl TenantStore<'_> {
             Transacted::Refused(refused) if refused.contains(&0) => BillOutcome::AlreadyBilled,
             Transacted::Refused(_) => BillOutcome::Raced,
         })
+    }
+
+    /// The item of an invoice that is written first; the ledger knows it from then on if it is issued.
+    pub(super) fn new_item(&self, invoice: &Invoice) -> Result<Item, Fault> {
+        let stored = StoredInvoice::new(invoice.clone());
+        let key = Key::Invoice(self.tenant_id, invoice.statement().id);
+        let mut item = item::write(&key, &InvoiceV3::from(&stored))?;
+        if invoice.issued().is_some() {
+            let beside = Beside { revision: 1, settlement: stored.settlement, ending: None };
+            item.insert(SETTLEMENT.to_owned(), beside.attribute()?);
+        }
+        Ok(item)
     }
 
     /// The invoice `id`.
@@ -136,11 +179,12 @@ impl TenantStore<'_> {
         self.world.transact(actions).await.map(drop)
     }
 
-    fn take_number(&self, numbers_used: u64) -> Result<TransactWriteItem, Fault> {
+    /// Takes the number after `numbers_used` of a sequence.
+    pub(super) fn take_number(&self, sequence: &Key<'_>, numbers_used: u64) -> Result<TransactWriteItem, Fault> {
         let number = |n: u64| AttributeValue::N(n.to_string());
         let update = Update::builder()
             .table_name(&self.world.settings().invoices_table)
-            .set_key(Some(Key::InvoiceSequence(self.tenant_id).attributes()))
+            .set_key(Some(sequence.attributes()))
             .update_expression("SET used = :next")
             .expression_attribute_values(":next", number(numbers_used + 1));
         action(match numbers_used {
@@ -166,7 +210,7 @@ impl TenantStore<'_> {
     }
 }
 
-fn action(update: aws_sdk_dynamodb::types::builders::UpdateBuilder) -> Result<TransactWriteItem, Fault> {
+pub(super) fn action(update: aws_sdk_dynamodb::types::builders::UpdateBuilder) -> Result<TransactWriteItem, Fault> {
     let update = update.build().map_err(|error| Fault::permanent("dynamodb:TransactWriteItems", error))?;
     Ok(TransactWriteItem::builder().update(update).build())
 }

@@ -7,7 +7,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     Timestamp,
     api_key::KeyDigest,
-    id::{ApiKeyId, DeliveryId, EndpointId, EventId, InvoiceId, MeterId, PlanId, SubscriptionId, TenantId},
+    id::{
+        ApiKeyId, CreditNoteId, DeliveryId, EndpointId, EventId, InvoiceId, MeterId, PaymentId, PlanId, SubscriptionId,
+        TenantId,
+    },
     text::{Hex, Slug},
     usage::Bucket,
 };
@@ -46,6 +49,12 @@ pub(crate) enum Key<'a> {
     Invoice(TenantId, InvoiceId),
     InvoiceListed(TenantId, Timestamp, InvoiceId),
     InvoiceSequence(TenantId),
+    Payment(TenantId, InvoiceId, PaymentId),
+    CreditNote(TenantId, InvoiceId, CreditNoteId),
+    CreditNoteOf(TenantId, CreditNoteId),
+    CreditNoteSequence(TenantId),
+    LedgerEntry(TenantId, u64),
+    LedgerHead(TenantId),
     Outbox { shard: u8, about: &'a str, event_id: EventId },
     // webhooks
     Endpoint(TenantId, EndpointId),
@@ -57,6 +66,19 @@ pub(crate) enum Key<'a> {
 pub(crate) const TENANTS_LISTED: &str = "TENANTS";
 pub(crate) const METERS: &str = "METERS";
 pub(crate) const PLANS: &str = "PLANS";
+
+/// What the sort keys of a ledger's entries start with.
+pub(crate) const LEDGER: &str = "LEDGER#";
+
+/// What the sort keys of an invoice's payments start with.
+pub(crate) fn payments(invoice: InvoiceId) -> String {
+    format!("PAYMENT#{invoice}#")
+}
+
+/// What the sort keys of an invoice's credit notes start with.
+pub(crate) fn credit_notes(invoice: InvoiceId) -> String {
+    format!("CREDITNOTE#{invoice}#")
+}
 
 /// Partition of everything that one tenant owns in a table.
 pub(crate) fn tenant_partition(tenant_id: TenantId) -> String {
@@ -131,6 +153,12 @@ impl Key<'_> {
                 (tenant_partition(*id), format!("LIST#{}#{invoice}", sortable(*at)))
             }
             Self::InvoiceSequence(id) => (tenant_partition(*id), "SEQUENCE".to_owned()),
+            Self::Payment(id, invoice, payment) => (tenant_partition(*id), format!("{}{payment}", payments(*invoice))),
+            Self::CreditNote(id, invoice, note) => (tenant_partition(*id), format!("{}{note}", credit_notes(*invoice))),
+            Self::CreditNoteOf(id, note) => (tenant_partition(*id), format!("CREDITNOTEOF#{note}")),
+            Self::CreditNoteSequence(id) => (tenant_partition(*id), "CREDITNOTESEQUENCE".to_owned()),
+            Self::LedgerEntry(id, sequence) => (tenant_partition(*id), format!("{LEDGER}{sequence:012}")),
+            Self::LedgerHead(id) => (tenant_partition(*id), "LEDGERHEAD".to_owned()),
             Self::Outbox { shard, about, event_id } => (outbox_partition(*shard), format!("{about}#{event_id}")),
             Self::Endpoint(id, endpoint) => (tenant_partition(*id), format!("ENDPOINT#{endpoint}")),
             Self::Delivery(id, delivery) => (tenant_partition(*id), format!("DELIVERY#{delivery}")),

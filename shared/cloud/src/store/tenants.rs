@@ -14,6 +14,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     TimeZone, Timestamp,
     id::TenantId,
+    invoice::NumberFormat,
     tenant::Tenant,
     text::Slug,
     usage::{Layout, Layouts},
@@ -44,9 +45,22 @@ struct TenantV1 {
     /// Absent as long as nothing has changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     usage_log: Vec<LayoutV1>,
+    /// Absent as long as nothing was chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    invoice_number: Option<NumberV1>,
+    /// Absent as long as nothing was chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    payment_term_days: Option<u16>,
     /// Grows with every replacement; absent before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     revision: Option<u64>,
+}
+
+/// How invoices are numbered.
+#[derive(Serialize, Deserialize)]
+struct NumberV1 {
+    template: String,
+    prefix: Option<String>,
 }
 
 /// How the usage log is laid out from an instant on.
@@ -126,10 +140,22 @@ fn read_revised(item: Item) -> Result<(u64, Tenant), Fault> {
         address: stored.address,
         tax_id: stored.tax_id,
         time_zone: read_time_zone(&stored.time_zone)?,
+        invoice_number: read_number(stored.invoice_number)?,
+        payment_term_days: stored.payment_term_days,
         usage_log: read_layouts(&stored.usage_log),
         created_at: stored.created_at,
     };
     Ok((stored.revision.unwrap_or_default(), tenant))
+}
+
+fn read_number(stored: Option<NumberV1>) -> Result<NumberFormat, Fault> {
+    let Some(NumberV1 { template, prefix }) = stored else { return Ok(NumberFormat::default()) };
+    NumberFormat::parse(&template, prefix.as_deref()).map_err(|error| Fault::permanent("decode item", error))
+}
+
+fn number(format: &NumberFormat) -> Option<NumberV1> {
+    let chosen = NumberV1 { template: format.template().to_owned(), prefix: format.prefix().map(str::to_owned) };
+    (*format != NumberFormat::default()).then_some(chosen)
 }
 
 fn read_layouts(stored: &[LayoutV1]) -> Layouts {
@@ -150,6 +176,8 @@ fn shape(tenant: &Tenant, revision: Option<u64>) -> TenantV1 {
         time_zone: time_zone_name(&tenant.time_zone),
         created_at: tenant.created_at,
         usage_log: tenant.usage_log.changes().iter().map(layout).collect(),
+        invoice_number: number(&tenant.invoice_number),
+        payment_term_days: tenant.payment_term_days,
         revision,
     }
 }
@@ -176,6 +204,8 @@ mod tests {
             address: vec!["Road 1".to_owned()],
             tax_id: Some("DE1".to_owned()),
             time_zone: TimeZone::get("Europe/Berlin").unwrap(),
+            invoice_number: NumberFormat::default(),
+            payment_term_days: None,
             usage_log: Layouts::default(),
             created_at: "2026-05-20T12:30:00Z".parse().unwrap(),
         }
@@ -185,7 +215,7 @@ mod tests {
         AttributeValue::S(text.to_owned())
     }
 
-    fn number(number: &str) -> AttributeValue {
+    fn digits(number: &str) -> AttributeValue {
         AttributeValue::N(number.to_owned())
     }
 
@@ -198,7 +228,7 @@ mod tests {
         map([
             ("pk", text(&format!("TENANT#{}", acme().id))),
             ("sk", text("PROFILE")),
-            ("v", number("1")),
+            ("v", digits("1")),
             ("id", text(&acme().id.to_string())),
             ("slug", text("acme")),
             ("name", text("Acme")),
@@ -223,11 +253,23 @@ mod tests {
         let tenant = Tenant { usage_log, ..acme() };
         let written = item::write(&Key::Tenant(tenant.id), &shape(&tenant, Some(2))).unwrap();
         let layout =
-            map([("from", text("2026-05-20T14:00:00Z")), ("shards", number("4")), ("bucket_minutes", number("15"))]);
+            map([("from", text("2026-05-20T14:00:00Z")), ("shards", digits("4")), ("bucket_minutes", digits("15"))]);
         let usage_log = AttributeValue::L(vec![AttributeValue::M(layout)]);
         let mut expect = frozen();
-        expect.extend(map([("usage_log", usage_log), ("revision", number("2"))]));
+        expect.extend(map([("usage_log", usage_log), ("revision", digits("2"))]));
         assert_eq!(written, expect);
         assert_eq!(read_revised(written).unwrap(), (2, tenant));
+    }
+
+    #[test]
+    fn a_number_format_and_a_term_are_frozen_too() {
+        let invoice_number = NumberFormat::parse("{prefix}/{year}-{seq:6}", Some("RG")).unwrap();
+        let tenant = Tenant { invoice_number, payment_term_days: Some(30), ..acme() };
+        let written = item::write(&Key::Tenant(tenant.id), &shape(&tenant, None)).unwrap();
+        let number_format = map([("template", text("{prefix}/{year}-{seq:6}")), ("prefix", text("RG"))]);
+        let mut expect = frozen();
+        expect.extend(map([("invoice_number", AttributeValue::M(number_format)), ("payment_term_days", digits("30"))]));
+        assert_eq!(written, expect);
+        assert_eq!(read_revised(written).unwrap(), (0, tenant));
     }
 }
