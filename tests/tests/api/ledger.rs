@@ -69,7 +69,11 @@ async fn entries_are_found_by_what_they_are_about() {
         charge["postings"],
         json!([posting("receivable", 1_666), posting("revenue", -1_400), posting("tax", -266)])
     );
-    assert_eq!((&charge["memo"], &charge["previousHash"]), (&json!("ACME-0001"), &json!("0".repeat(64))));
+    let invoices = books.api.get("/v1/invoices", &books.api.acme.key).await.good().body;
+    let first = |invoice: &&Value| invoice["number"] == "ACME-0001";
+    let invoice = invoices["data"].as_array().unwrap().iter().find(first).unwrap();
+    assert_eq!(charge["memo"], format!("ACME-0001 {}", invoice["digest"].as_str().unwrap()));
+    assert_eq!((&charge["about"], &charge["previousHash"]), (&invoice["id"], &json!("0".repeat(64))));
 }
 
 #[tokio::test]

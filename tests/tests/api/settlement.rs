@@ -187,6 +187,7 @@ async fn credit_notes_take_back_lines_and_money() {
     assert_eq!(books.told().await, told);
 }
 
+/// What is asked of an invoice, and with which body.
 type Request = (&'static str, Value);
 /// What was done before, what is refused, and its status, code and pointer.
 type Row = (Vec<Request>, Request, (u16, &'static str, &'static str));

@@ -77,8 +77,8 @@ pub(crate) struct LedgerEntry {
     /// ISO 4217 code.
     #[schema(example = "USD")]
     currency: String,
-    /// What a person should know of it; may be empty.
-    #[schema(example = "ACME-0001")]
+    /// What a person should know of it; of a charge, the number and the digest of its invoice. May be empty.
+    #[schema(example = "ACME-CN-0001")]
     memo: String,
     /// Its amounts.
     postings: Vec<LedgerPosting>,

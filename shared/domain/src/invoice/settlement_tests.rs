@@ -229,6 +229,14 @@ fn a_draft_is_not_settled() {
 }
 
 #[test]
+fn a_charge_holds_the_digest_of_its_invoice() {
+    let life = Life::new(invoice(&[1_000, 500], 0));
+    let heading = life.transactions[0].heading();
+    assert_eq!(heading.memo, format!("ACME-0001 {}", digest(life.invoice.issued().unwrap())));
+    assert_eq!(heading.id, Life::new(invoice(&[1_000, 500], 0)).transactions[0].heading().id, "a repeat is the same");
+}
+
+#[test]
 fn a_negative_invoice_leaves_a_balance() {
     let life = Life::new(invoice(&[-700, 200], 0));
     assert_eq!((life.invoice.status(), life.balances()), ("paid", [0, 500, 0, 0, -500, 0]));

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     id::{GrantId, InvoiceId, PaymentId, TransactionId},
-    invoice::{CreditNote, Open, Settlement},
+    invoice::{CreditNote, Open, Settlement, digest},
     money::Money,
 };
 use jiff::Timestamp;
@@ -51,7 +51,9 @@ impl Transaction {
         let total_minor = open.statement.total.amount_minor;
         let tax_minor = minor(open.statement.tax_minor())?;
         let net_minor = total_minor.checked_sub(tax_minor).ok_or(LedgerError::OutOfRange)?;
-        let heading = of_invoice(open, "charge", TransactionKind::Charge, open.finalized_at);
+        // With its digest the invoice itself enters the chain: another one under that number would not have it.
+        let memo = format!("{} {}", open.number, digest(open));
+        let heading = Heading { memo, ..of_invoice(open, "charge", TransactionKind::Charge, open.finalized_at) };
         let postings = [(Receivable, total_minor), (Revenue, negated(net_minor)?), (Tax, negated(tax_minor)?)];
         Self::new(heading, &postings)
     }
