@@ -20,6 +20,8 @@ mod credits;
 mod document;
 #[path = "api/idempotency.rs"]
 mod idempotency;
+#[path = "api/ledger.rs"]
+mod ledger;
 #[path = "api/lists.rs"]
 mod lists;
 #[path = "api/logs.rs"]
@@ -32,6 +34,8 @@ mod refusals;
 mod resources;
 #[path = "api/routes.rs"]
 mod routes;
+#[path = "api/settlement.rs"]
+mod settlement;
 #[path = "api/tax_rates.rs"]
 mod tax_rates;
 #[path = "api/usage_corrections.rs"]

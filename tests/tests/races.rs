@@ -108,7 +108,8 @@ async fn workers_on_the_same_period_write_one_invoice() {
 
 #[tokio::test]
 async fn subscriptions_of_one_tenant_take_numbers_without_a_gap() {
-    let (local, _) = set_up().await;
+    let (local, tenant) = set_up().await;
+    usage::handle(local.platform.world(), &usage::Lanes::default(), batch(&usage_recorded(tenant, 1..11))).await;
     for _ in 0..WORKERS {
         local.create("/v1/subscriptions?tenant=acme", json!({"plan": "pro", "startsOn": "2026-05-01"})).await;
     }
@@ -125,6 +126,8 @@ async fn subscriptions_of_one_tenant_take_numbers_without_a_gap() {
         .collect();
     let expect: BTreeSet<String> = (1..=WORKERS).map(|n| format!("ACME-{n:04}")).collect();
     assert_eq!(numbers, expect);
+    let books = local.get("/v1/ledger/verify?tenant=acme").await;
+    assert_eq!((&books["ok"], &books["entries"]), (&json!(true), &json!(WORKERS)), "each invoice is charged once");
 }
 
 #[tokio::test]
@@ -145,4 +148,27 @@ async fn periods_that_were_missed_are_billed_in_order() {
         .map(|invoice| invoice["firstDay"].as_str().unwrap())
         .collect();
     assert_eq!(days, ["2026-03-01", "2026-04-01"], "March and April have closed, May has not");
+}
+
+#[tokio::test]
+async fn numbers_go_on_when_their_template_changes() {
+    let (local, _) = set_up().await;
+    local.create("/v1/subscriptions?tenant=acme", json!({"plan": "pro", "startsOn": "2026-03-01"})).await;
+    local.raise_watermark().await;
+    local.platform.tick().await.unwrap();
+    local.platform.drain().await.unwrap();
+    let change =
+        json!({"invoiceNumber": {"template": "{prefix}/{year}-{seq:3}", "prefix": "RG"}, "paymentTermDays": 30});
+    assert_eq!(local.send("PATCH", "/v1/tenants/acme", Some(&change)).await.0, 200);
+    local.platform.tick().await.unwrap();
+    local.platform.drain().await.unwrap();
+    let invoices = local.get("/v1/invoices?tenant=acme").await;
+    let text = |place: usize, name: &str| invoices["data"][place][name].as_str().unwrap().to_owned();
+    let mut numbers = [text(0, "number"), text(1, "number")];
+    numbers.sort();
+    assert_eq!(numbers, ["ACME-0001", "RG/2026-002"]);
+    // 30 days after 20 May, and 14 days after it.
+    let mut due = [text(0, "dueAt")[..10].to_owned(), text(1, "dueAt")[..10].to_owned()];
+    due.sort();
+    assert_eq!(due, ["2026-06-03", "2026-06-19"]);
 }

@@ -8,8 +8,9 @@
 use cloud::Settings;
 use domain::usage::watermark::Parity;
 use events::{
-    BillingPeriodClosedV1, BillingRequestedV1, BillingRequestedV2, CreditBalanceLowV1, Event, InvoiceCreatedV1,
-    InvoiceFinalizedV1, InvoiceReadyV1, UsageCorrectedV1, UsageRecordedV1, UsageRecordedV2,
+    BillingPeriodClosedV1, BillingRequestedV1, BillingRequestedV2, CreditBalanceLowV1, CreditNoteIssuedV1, Event,
+    InvoiceCreatedV1, InvoiceFinalizedV1, InvoicePaidV1, InvoiceReadyV1, InvoiceUncollectibleV1, InvoiceVoidedV1,
+    PaymentRecordedV1, UsageCorrectedV1, UsageRecordedV1, UsageRecordedV2,
 };
 use rstest::rstest;
 use serde_json::{Map, Value, json};
@@ -81,7 +82,11 @@ fn tables_of(function: &str, actions: &[&str]) -> Vec<&'static str> {
 }
 
 #[rstest]
-#[case::api("Api", &["Tenants", "ApiKeys", "Catalog", "Subscriptions", "Usage", "Invoices", "Webhooks"], &["Tenants", "Webhooks"])]
+#[case::api(
+    "Api",
+    &["Tenants", "ApiKeys", "Catalog", "Subscriptions", "Usage", "Invoices", "Webhooks"],
+    &["Tenants", "Invoices", "Webhooks"]
+)]
 #[case::usage("Usage", &["ProcessedEvents", "Usage"], &[])]
 #[case::billing("Billing", &["Subscriptions", "ProcessedEvents", "Usage", "Invoices"], &["Invoices"])]
 #[case::invoice("Invoice", &["ProcessedEvents", "Invoices"], &["Invoices"])]
@@ -154,21 +159,26 @@ fn no_role_holds_a_wildcard_or_a_managed_policy() {
 /// What the usage function counts.
 const USAGE_TYPES: &[&str] = &[UsageRecordedV1::TYPE, UsageRecordedV2::TYPE, UsageCorrectedV1::TYPE];
 
+/// What tenants are told.
+const TOLD_TYPES: &[&str] = &[
+    BillingPeriodClosedV1::TYPE,
+    CreditBalanceLowV1::TYPE,
+    InvoiceCreatedV1::TYPE,
+    InvoiceFinalizedV1::TYPE,
+    InvoiceReadyV1::TYPE,
+    InvoicePaidV1::TYPE,
+    InvoiceVoidedV1::TYPE,
+    InvoiceUncollectibleV1::TYPE,
+    PaymentRecordedV1::TYPE,
+    CreditNoteIssuedV1::TYPE,
+];
+
 #[rstest]
 #[case::usage_of_even_laps("UsageEven", USAGE_TYPES)]
 #[case::usage_of_odd_laps("UsageOdd", USAGE_TYPES)]
 #[case::billing("Billing", &[BillingRequestedV1::TYPE, BillingRequestedV2::TYPE])]
 #[case::invoice("Invoice", &[InvoiceFinalizedV1::TYPE])]
-#[case::webhook(
-    "Webhook",
-    &[
-        BillingPeriodClosedV1::TYPE,
-        CreditBalanceLowV1::TYPE,
-        InvoiceCreatedV1::TYPE,
-        InvoiceFinalizedV1::TYPE,
-        InvoiceReadyV1::TYPE,
-    ]
-)]
+#[case::webhook("Webhook", TOLD_TYPES)]
 fn a_consumer_gets_its_types_as_they_are(#[case] consumer: &str, #[case] types: &[&str]) {
     let subscription = properties(&format!("{consumer}Subscription"));
     assert_eq!(subscription["FilterPolicy"]["type"], Value::from(types.to_vec()));

@@ -21,8 +21,10 @@ use crate::{
     parameters::Documented,
     problem::Problem,
     routes::{
-        api_keys, costs, coupons, credits, docs, health, invoices, meters, plans, prices, rebuilds, redemptions,
-        subscriptions, tax_rates, tenants, usage_event, usage_events, usage_query, webhooks,
+        api_keys, costs, coupons, credits, docs, health,
+        invoices::{self, credit_notes, ending, explain, payments},
+        ledger, meters, plans, prices, rebuilds, redemptions, subscriptions, tax_rates, tenants, usage_event,
+        usage_events, usage_query, webhooks,
     },
     state::Api,
 };
@@ -110,6 +112,10 @@ fn platform() -> OpenApiRouter<Api> {
         .routes(routes!(tax_rates::archive))
         .routes(routes!(credits::create))
         .routes(routes!(credits::void))
+        .routes(routes!(payments::record))
+        .routes(routes!(credit_notes::issue))
+        .routes(routes!(ending::void))
+        .routes(routes!(ending::uncollectible))
         .routes(routes!(rebuilds::create))
         .routes(routes!(costs::read))
 }
@@ -137,6 +143,13 @@ fn platform_or_tenant() -> OpenApiRouter<Api> {
         .routes(routes!(invoices::get))
         .routes(routes!(invoices::lines))
         .routes(routes!(invoices::pdf))
+        .routes(routes!(explain::explain))
+        .routes(routes!(payments::list))
+        .routes(routes!(credit_notes::list))
+        .routes(routes!(credit_notes::get))
+        .routes(routes!(ledger::list))
+        .routes(routes!(ledger::balance))
+        .routes(routes!(ledger::verify))
         .routes(routes!(webhooks::create_endpoint, webhooks::list_endpoints))
         .routes(routes!(webhooks::delete_endpoint))
         .routes(routes!(webhooks::list_deliveries))

@@ -37,6 +37,7 @@ use utoipa::{
         (name = "Taxes", description = "Which rate applies where."),
         (name = "Credits", description = "What was granted before, and pays invoices after tax."),
         (name = "Invoices", description = "What was charged, line by line, with the arithmetic."),
+        (name = "Ledger", description = "The books: double entry, append only, and chained by hashes."),
         (name = "Webhooks", description = "Where a tenant is told, and the receipts of having told it."),
         (name = "Service", description = "About the service itself."),
     )

@@ -4,24 +4,27 @@ use crate::{
     Violation,
     grant::CREDIT_MINOR_MAX,
     id::TenantId,
-    invoice::TaxTreatment,
+    invoice::{NumberFormat, TaxTreatment},
     place::Place,
     text::{self, Slug},
     usage::Layouts,
 };
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 /// Most lines of a postal address.
 pub const ADDRESS_LINES_MAX: usize = 6;
 /// Longest e-mail address, in bytes (RFC 5321 allows no longer path).
 pub const EMAIL_LENGTH_MAX: usize = 254;
+/// Longest time to pay, in days.
+pub const PAYMENT_TERM_DAYS_MAX: u16 = 365;
 
 /// A customer of the platform.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tenant {
     /// Who it is.
     pub id: TenantId,
-    /// Short unique name, usable wherever the id is; upper-cased it starts the tenant's invoice numbers.
+    /// Short unique name, usable wherever the id is; upper-cased it starts the tenant's invoice numbers, unless it chose
+    /// another prefix.
     pub slug: Slug,
     /// Legal or trading name, in any script, as printed on invoices.
     pub name: String,
@@ -37,6 +40,10 @@ pub struct Tenant {
     pub low_balance_minor: Option<i64>,
     /// Where its civil days begin; fixed at creation, since hours already counted keep their bounds.
     pub time_zone: TimeZone,
+    /// How its invoices are numbered.
+    pub invoice_number: NumberFormat,
+    /// How many days it has to pay; what the operator chose, unless it has its own.
+    pub payment_term_days: Option<u16>,
     /// How its usage log is laid out, which changes only for hours to come.
     pub usage_log: Layouts,
     /// When it was created.
@@ -53,8 +60,14 @@ pub struct TaxProfile {
 }
 
 impl Tenant {
-    /// Checks what is printed: the name, the e-mail address, each line of the address, and the tax number; then where and
-    /// how it is taxed, and when it is told of a low balance.
+    /// Its time to pay; `operators`, unless it has its own.
+    #[must_use]
+    pub fn payment_term(&self, operators: SignedDuration) -> SignedDuration {
+        self.payment_term_days.map_or(operators, |days| SignedDuration::from_hours(24 * i64::from(days)))
+    }
+
+    /// Checks what is printed: the name, the e-mail address, each line of the address, the time to pay, and the tax number;
+    /// then where and how it is taxed, and when it is told of a low balance.
     pub fn check(&self) -> Result<(), Violation> {
         text::check_name(&self.name).map_err(|violation| violation.under("/name"))?;
         if self.email.as_deref().is_some_and(|email| !is_email(email)) {
@@ -66,6 +79,10 @@ impl Tenant {
         }
         for (index, line) in self.address.iter().enumerate() {
             text::check_name(line).map_err(|violation| violation.under(&format!("/address/{index}")))?;
+        }
+        if self.payment_term_days.is_some_and(|days| days > PAYMENT_TERM_DAYS_MAX) {
+            let message = format!("send 0 to {PAYMENT_TERM_DAYS_MAX} days");
+            return Err(Violation::new("/paymentTermDays", "term_out_of_range", message));
         }
         self.tax_id.as_deref().map_or(Ok(()), text::check_name).map_err(|violation| violation.under("/taxId"))?;
         self.check_tax()?;
@@ -112,6 +129,8 @@ mod tests {
             tax: TaxProfile::default(),
             low_balance_minor: None,
             time_zone: TimeZone::UTC,
+            invoice_number: NumberFormat::default(),
+            payment_term_days: None,
             usage_log: Layouts::default(),
             created_at: Timestamp::UNIX_EPOCH,
         }
@@ -123,6 +142,8 @@ mod tests {
     #[case::no_name(Tenant { name: String::new(), ..tenant() }, Some("/name"))]
     #[case::blank_line(Tenant { address: vec!["Road 1".to_owned(), " ".to_owned()], ..tenant() }, Some("/address/1"))]
     #[case::seven_lines(Tenant { address: vec!["Road".to_owned(); 7], ..tenant() }, Some("/address"))]
+    #[case::longest_term(Tenant { payment_term_days: Some(365), ..tenant() }, None)]
+    #[case::term(Tenant { payment_term_days: Some(366), ..tenant() }, Some("/paymentTermDays"))]
     #[case::tax_id(Tenant { tax_id: Some("\n".to_owned()), ..tenant() }, Some("/taxId"))]
     fn a_profile_is_refused_by_the_field(#[case] tenant: Tenant, #[case] pointer: Option<&str>) {
         assert_eq!(tenant.check().err().map(|violation| violation.pointer).as_deref(), pointer);
@@ -147,6 +168,15 @@ mod tests {
     #[case::below_zero(Tenant { low_balance_minor: Some(-1), ..tenant() }, Some("amount_out_of_range"))]
     fn a_tax_profile_is_refused_by_its_rule(#[case] tenant: Tenant, #[case] code: Option<&str>) {
         assert_eq!(tenant.check().err().map(|violation| violation.code), code);
+    }
+
+    #[rstest]
+    #[case::the_operators(None, 14)]
+    #[case::its_own(Some(30), 30)]
+    #[case::at_once(Some(0), 0)]
+    fn a_tenant_may_have_its_own_time_to_pay(#[case] own: Option<u16>, #[case] days: i64) {
+        let term = Tenant { payment_term_days: own, ..tenant() }.payment_term(SignedDuration::from_hours(14 * 24));
+        assert_eq!(term, SignedDuration::from_hours(days * 24));
     }
 
     #[rstest]

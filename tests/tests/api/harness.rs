@@ -201,7 +201,7 @@ impl Api {
         published
     }
 
-    async fn received(&self, queue_url: &str) -> Vec<String> {
+    pub(crate) async fn received(&self, queue_url: &str) -> Vec<String> {
         let queues = aws_sdk_sqs::Client::new(&self.platform.aws().sdk_config());
         let (mut bodies, mut empty) = (Vec::new(), 0);
         while empty < EMPTY_RECEIVES {

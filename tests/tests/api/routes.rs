@@ -2,13 +2,13 @@
 
 use crate::harness::{Answer, Api, Extra, PLATFORM_KEY};
 use axum::http::Method;
-use cloud::store::{Attempt, Delivery, DeliveryStatus, RunMade};
+use cloud::store::{Attempt, BillOutcome, Delivery, DeliveryStatus, RunMade};
 use domain::{
     Date, Timestamp,
     calendar::Period,
     catalog::PlanRef,
-    id::{DeliveryId, EndpointId, EventId, PlanId, SubscriptionId, TenantId},
-    invoice::{Draft, InvoiceNumber, Line, LineDetail, Notes, Statement, SubscriptionRun, TaxTreatment},
+    id::{DeliveryId, EndpointId, EventId, PlanId, SubscriptionId},
+    invoice::{Draft, Invoice, InvoiceNumber, Line, LineDetail, Notes, Statement, SubscriptionRun, TaxTreatment},
     money::{Currency, Money},
     subscription::{self, Subscription},
     text::Slug,
@@ -92,6 +92,9 @@ struct Owned {
     spare_key: String,
     subscription: String,
     invoice: String,
+    voidable: String,
+    doubtful: String,
+    credit_note: String,
     endpoint: String,
     delivery: String,
     grant: String,
@@ -113,7 +116,10 @@ pub(crate) async fn furnished() -> (Api, Vec<Row>) {
     let endpoint = post("/v1/webhooks/endpoints", json!({"url": "https://acme.example/hook"})).await;
     let path = "/v1/subscriptions?tenant=acme";
     let subscription = api.post(path, PLATFORM_KEY, &json!({"plan": "basic"})).await.good().text("id");
-    let invoice = invoice(&api, subscription.parse().unwrap()).await;
+    let [invoice, voidable, doubtful] = three_invoices(&api, subscription.parse().unwrap()).await;
+    let path = format!("/v1/invoices/{invoice}/credit-notes?tenant=acme");
+    let note = json!({"amountMinor": 100, "reason": "a test"});
+    let credit_note = api.post(&path, PLATFORM_KEY, &note).await.good().text("id");
     let delivery = delivery(&api, endpoint.parse().unwrap()).await;
     let make = async |path: &str, body: Value| api.post(path, PLATFORM_KEY, &body).await.good().text("id");
     make("/v1/coupons", json!({"code": "welcome", "name": "Welcome", "percentOff": "10"})).await;
@@ -121,8 +127,21 @@ pub(crate) async fn furnished() -> (Api, Vec<Row>) {
     let redemption = make("/v1/tenants/acme/coupons", json!({"coupon": "spring"})).await;
     let tax_rate = make("/v1/tax-rates", json!({"name": "VAT", "percent": "19", "inclusive": false})).await;
     let grant = make("/v1/credits/grants", new_grant()).await;
-    let rows =
-        table(&Owned { event, spare_key, subscription, invoice, endpoint, delivery, grant, redemption, tax_rate });
+    let own = Owned {
+        event,
+        spare_key,
+        subscription,
+        invoice,
+        voidable,
+        doubtful,
+        credit_note,
+        endpoint,
+        delivery,
+        grant,
+        redemption,
+        tax_rate,
+    };
+    let rows = table(&own);
     (api, rows)
 }
 
@@ -144,6 +163,7 @@ fn table(own: &Owned) -> Vec<Row> {
     rows.extend(of_subscriptions(own));
     rows.extend(of_adjusters(own));
     rows.extend(of_invoices(own));
+    rows.extend(of_settlement(own));
     rows.extend(of_webhooks(own));
     // Last, because nothing is good without what they take away.
     rows.extend([delete("/v1/webhooks/endpoints/{id}", &own.endpoint), delete("/v1/api-keys/{id}", &own.spare_key)]);
@@ -278,6 +298,26 @@ fn of_adjusters(own: &Owned) -> Vec<Row> {
     ]
 }
 
+fn of_settlement(own: &Owned) -> Vec<Row> {
+    use Audience::Tenant;
+    let explained = format!("/v1/invoices/{}/lines/base/explain", own.invoice);
+    let credit = json!({"lines": [{"key": "base", "amountMinor": 100}], "reason": "a test"});
+    let reason = || json!({"reason": "a test"});
+    vec![
+        Row { path: explained, ..get_one("/v1/invoices/{id}/lines/{line}/explain", &own.invoice) },
+        post_one("/v1/invoices/{id}/payments", &own.invoice, json!({"amountMinor": 100}), 201),
+        get_one("/v1/invoices/{id}/payments", &own.invoice),
+        post_one("/v1/invoices/{id}/credit-notes", &own.invoice, credit, 201),
+        get_one("/v1/invoices/{id}/credit-notes", &own.invoice),
+        post_one("/v1/invoices/{id}/void", &own.voidable, reason(), 200),
+        post_one("/v1/invoices/{id}/uncollectible", &own.doubtful, reason(), 200),
+        get_one("/v1/credit-notes/{id}", &own.credit_note),
+        get(Tenant, "/v1/ledger"),
+        get(Tenant, "/v1/ledger/balance"),
+        get(Tenant, "/v1/ledger/verify"),
+    ]
+}
+
 fn of_webhooks(own: &Owned) -> Vec<Row> {
     use Audience::Tenant;
     vec![
@@ -298,13 +338,41 @@ pub(crate) async fn documented(api: &Api) -> BTreeSet<(String, String)> {
     operations.collect()
 }
 
-/// Writes an invoice of acme's as billing does, not printed yet.
-async fn invoice(api: &Api, subscription_id: SubscriptionId) -> String {
+/// Writes three invoices of acme's as billing does, not printed yet.
+async fn three_invoices(api: &Api, subscription_id: SubscriptionId) -> [String; 3] {
+    let mut ids = [const { String::new() }; 3];
+    for (period, id) in (0_u32..).zip(&mut ids) {
+        *id = bill(api, subscription_id, period, issued(api, subscription_id, period)).await;
+    }
+    ids
+}
+
+/// Writes `invoice` as that of a period of acme's; answers its id.
+pub(crate) async fn bill(api: &Api, subscription_id: SubscriptionId, period: u32, invoice: Invoice) -> String {
     let world = api.platform.world();
-    let tenant_id: TenantId = api.acme.id.parse().unwrap();
+    let store = world.store(api.acme.id.parse().unwrap());
+    let before = store.subscription(subscription_id).await.unwrap().unwrap();
+    // June, the period that is open, stays to be billed: changes of it are good requests.
+    let after = Subscription { revision: before.revision + 1, ..before.clone() };
+    let run = RunMade { before: &before, after: &after, due_at: Some("2026-07-01T00:00:00Z".parse().unwrap()) };
+    let billed = store.bill(&invoice, period.into(), run, &[], Vec::new(), world.now()).await.unwrap();
+    assert_eq!(billed, BillOutcome::Billed);
+    invoice.statement().id.to_string()
+}
+
+/// An invoice of acme's, of 19.00 EUR, issued now.
+pub(crate) fn issued(api: &Api, subscription_id: SubscriptionId, period: u32) -> Invoice {
+    let number = InvoiceNumber::new(&Slug::parse("acme").unwrap(), u64::from(period) + 1);
+    let draft = Draft::new(statement(api, subscription_id, period)).unwrap();
+    draft.finalize(number, api.platform.world().now(), SignedDuration::from_hours(24 * 14)).unwrap()
+}
+
+/// What that invoice says.
+pub(crate) fn statement(api: &Api, subscription_id: SubscriptionId, period: u32) -> Statement {
     let currency: Currency = "EUR".parse().unwrap();
     let instant = |text: &str| text.parse::<Timestamp>().unwrap();
     let day = |text: &str| text.parse::<Date>().unwrap();
+    let plan = PlanRef { plan_id: PlanId::derived(&["basic"]), version: NonZeroU32::MIN };
     let amount = Money { amount_minor: 1900, currency };
     let line = Line {
         key: "base".to_owned(),
@@ -315,14 +383,10 @@ async fn invoice(api: &Api, subscription_id: SubscriptionId) -> String {
         amount,
         detail: LineDetail::Fee { active_days: 31, full_days: 31 },
     };
-    let draft = Draft::new(Statement {
-        id: subscription::invoice_id(subscription_id, 0),
-        tenant_id,
-        subscription: Some(SubscriptionRun {
-            id: subscription_id,
-            plan: PlanRef { plan_id: PlanId::derived(&["basic"]), version: NonZeroU32::MIN },
-            run: Some(1),
-        }),
+    Statement {
+        id: subscription::invoice_id(subscription_id, period),
+        tenant_id: api.acme.id.parse().unwrap(),
+        subscription: Some(SubscriptionRun { id: subscription_id, plan, run: Some(period + 1) }),
         period: Period::new(instant("2026-05-01T00:00:00Z"), instant("2026-06-01T00:00:00Z")).unwrap(),
         days: (day("2026-05-01"), day("2026-05-31")),
         lines: vec![line],
@@ -332,16 +396,7 @@ async fn invoice(api: &Api, subscription_id: SubscriptionId) -> String {
         credits: Vec::new(),
         total: amount,
         notes: Notes::default(),
-    });
-    let number = InvoiceNumber::new(&Slug::parse("acme").unwrap(), 1);
-    let invoice = draft.unwrap().finalize(number, world.now(), SignedDuration::from_hours(24 * 14)).unwrap();
-    let store = world.store(tenant_id);
-    let before = store.subscription(subscription_id).await.unwrap().unwrap();
-    // June, the period that is open, stays to be billed: changes of it are good requests.
-    let after = Subscription { revision: before.revision + 1, ..before.clone() };
-    let run = RunMade { before: &before, after: &after, due_at: Some(instant("2026-07-01T00:00:00Z")) };
-    store.bill(&invoice, 0, run, &[], Vec::new(), world.now()).await.unwrap();
-    invoice.statement().id.to_string()
+    }
 }
 
 /// Writes a delivery of acme's with one receipt as the webhook function does.

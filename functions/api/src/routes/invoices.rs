@@ -1,10 +1,16 @@
 //! Invoices: what was charged, line by line, with the arithmetic, and the PDF.
 //!
-//! The shapes are in [`answer`] and [`line`]; here are the routes.
+//! The shapes are in [`answer`] and [`line`]; here are the routes that read an invoice. What becomes of one that was issued
+//! is in [`payments`], [`credit_notes`] and [`ending`].
 
 mod answer;
+pub(crate) mod credit_notes;
+pub(crate) mod ending;
+pub(crate) mod explain;
 mod generate;
 mod line;
+pub(crate) mod payments;
+mod settling;
 
 pub(crate) use self::{
     answer::Invoice,
@@ -113,7 +119,7 @@ pub(crate) async fn pdf(
         return Err(Problem::conflict("pdf_not_ready", "the PDF is being printed; try again").retryable());
     };
     let expires_at = api.world().now().saturating_add(SignedDuration::from_secs(LINK_SECONDS.cast_signed()));
-    let url = api.world().download_link(&pdf.key, &format!("{}.pdf", open.number)).await?;
+    let url = api.world().download_link(&pdf.key, &format!("{}.pdf", open.number.as_str().replace('/', "-"))).await?;
     Ok(axum::Json(PdfLink { url, expires_at: expires_at.unwrap_or(Timestamp::MAX) }))
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod credits;
 pub(crate) mod docs;
 pub(crate) mod health;
 pub(crate) mod invoices;
+pub(crate) mod ledger;
 pub(crate) mod lines;
 pub(crate) mod meters;
 pub(crate) mod money;

@@ -122,5 +122,5 @@ pub(crate) async fn upcoming(
     let profile = store.tenant().await?.ok_or_else(Problem::not_found)?;
     let loaded = store.adjusters(&profile, Some(found.id), lines.total.currency, now).await?;
     let draft = Draft::new(lines.assemble(&loaded.adjusters, now).map_err(internal)?).map_err(internal)?;
-    Ok(axum::Json(StoredInvoice { invoice: domain::invoice::Invoice::Draft(draft), pdf: None }.into()))
+    Ok(axum::Json(StoredInvoice::new(domain::invoice::Invoice::Draft(draft)).into()))
 }

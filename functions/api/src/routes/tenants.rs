@@ -59,6 +59,11 @@ pub(crate) struct Tenant {
     /// IANA name of the zone in which its days and months begin.
     #[schema(example = "Europe/Berlin")]
     time_zone: String,
+    /// How its invoices are numbered.
+    invoice_number: NumberFormat,
+    /// How many days it has to pay; `null` for what the operator chose.
+    #[schema(example = 30)]
+    payment_term_days: Option<u16>,
     /// How its usage log is laid out: first as it is now, then as it will be.
     usage_log: Vec<UsageLayout>,
     /// When it was created.
@@ -97,6 +102,25 @@ impl From<TaxTreatment> for invoice::TaxTreatment {
     }
 }
 
+/// How invoices are numbered, from the next one on; the sequence goes on, so that no number comes twice.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schema(as = InvoiceNumberFormat)]
+pub(crate) struct NumberFormat {
+    /// Text with `{prefix}`, `{year}`, `{month}`, and at its end `{seq}`, or `{seq:6}` to fill it up to six digits.
+    #[schema(example = "{prefix}-{year}-{seq:6}")]
+    template: String,
+    /// What stands for `{prefix}`: the slug in capitals, unless it is sent.
+    #[schema(example = "ACME")]
+    prefix: Option<String>,
+}
+
+impl From<&invoice::NumberFormat> for NumberFormat {
+    fn from(format: &invoice::NumberFormat) -> Self {
+        Self { template: format.template().to_owned(), prefix: format.prefix().map(str::to_owned) }
+    }
+}
+
 /// How a usage log is laid out from an instant on.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -127,6 +151,8 @@ impl Tenant {
             region: tenant.tax.place.region,
             tax_treatment: tenant.tax.treatment.into(),
             low_balance_threshold_minor: tenant.low_balance_minor,
+            invoice_number: NumberFormat::from(&tenant.invoice_number),
+            payment_term_days: tenant.payment_term_days,
             time_zone: tenant.time_zone.iana_name().unwrap_or("UTC").to_owned(),
             created_at: tenant.created_at,
         }
@@ -190,6 +216,14 @@ pub(crate) struct TenantChange {
     #[serde(default, deserialize_with = "body::sent")]
     #[schema(value_type = Option<i64>, minimum = 0, example = 1000)]
     low_balance_threshold_minor: Option<Option<i64>>,
+    /// How invoices are numbered from now on; `null` for the slug and four digits.
+    #[serde(default, deserialize_with = "body::sent")]
+    #[schema(value_type = Option<NumberFormat>)]
+    invoice_number: Option<Option<NumberFormat>>,
+    /// How many days the tenant has to pay, 0 to 365; `null` for what the operator chose.
+    #[serde(default, deserialize_with = "body::sent")]
+    #[schema(value_type = Option<u16>, maximum = 365)]
+    payment_term_days: Option<Option<u16>>,
     /// How many lanes the events of a bucket are spread over, 1 to 64.
     #[schema(example = 4)]
     usage_shards: Option<u32>,
@@ -232,6 +266,8 @@ fn decide(new: NewTenant, id: TenantId, now: Timestamp) -> Result<domain::tenant
         tax: TaxProfile::default(),
         low_balance_minor: None,
         time_zone: time_zone(&new.time_zone)?,
+        invoice_number: invoice::NumberFormat::default(),
+        payment_term_days: None,
         usage_log: Layouts::default(),
         created_at: now,
     };
@@ -323,6 +359,8 @@ fn changed(
 ) -> Result<domain::tenant::Tenant, Violation> {
     let tenant = domain::tenant::Tenant {
         usage_log: changed_layouts(&tenant, change, now)?,
+        invoice_number: changed_number(&tenant, change)?,
+        payment_term_days: change.payment_term_days.unwrap_or(tenant.payment_term_days),
         name: change.name.clone().unwrap_or(tenant.name),
         email: change.email.clone().unwrap_or(tenant.email),
         address: change.address.clone().unwrap_or(tenant.address),
@@ -339,6 +377,15 @@ fn changed(
     };
     tenant.check()?;
     Ok(tenant)
+}
+
+fn changed_number(tenant: &domain::tenant::Tenant, change: &TenantChange) -> Result<invoice::NumberFormat, Violation> {
+    match &change.invoice_number {
+        None => Ok(tenant.invoice_number.clone()),
+        Some(None) => Ok(invoice::NumberFormat::default()),
+        Some(Some(format)) => invoice::NumberFormat::parse(&format.template, format.prefix.as_deref())
+            .map_err(|violation| violation.under("/invoiceNumber")),
+    }
 }
 
 fn changed_layouts(

@@ -20,7 +20,10 @@ use domain::{
     id::{DeliveryId, EndpointId, EventId},
     webhook::{Secret, address::is_public},
 };
-use events::{BillingPeriodClosedV1, CreditBalanceLowV1, Event, InvoiceCreatedV1, InvoiceFinalizedV1, InvoiceReadyV1};
+use events::{
+    BillingPeriodClosedV1, CreditBalanceLowV1, CreditNoteIssuedV1, Event, InvoiceCreatedV1, InvoiceFinalizedV1,
+    InvoicePaidV1, InvoiceReadyV1, InvoiceUncollectibleV1, InvoiceVoidedV1, PaymentRecordedV1,
+};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -30,12 +33,17 @@ use utoipa::ToSchema;
 /// Longest URL of an endpoint, in bytes.
 const URL_LENGTH_MAX: usize = 2048;
 /// The events that are told.
-const EVENT_TYPES: [&str; 5] = [
+const EVENT_TYPES: [&str; 10] = [
     BillingPeriodClosedV1::TYPE,
     CreditBalanceLowV1::TYPE,
     InvoiceCreatedV1::TYPE,
     InvoiceFinalizedV1::TYPE,
     InvoiceReadyV1::TYPE,
+    InvoicePaidV1::TYPE,
+    InvoiceVoidedV1::TYPE,
+    InvoiceUncollectibleV1::TYPE,
+    PaymentRecordedV1::TYPE,
+    CreditNoteIssuedV1::TYPE,
 ];
 
 /// Where a tenant wants to be called.

@@ -131,7 +131,7 @@ async fn receivers(kind: &str, lap: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn the_real_filter_policies_route_each_event_to_its_consumers() {
-    let rows: [(&str, &str, &[&str]); 13] = [
+    let rows: [(&str, &str, &[&str]); 18] = [
         ("usage.recorded.v1", "even", &["UsageEvenQueue"]),
         ("usage.recorded.v1", "odd", &["UsageOddQueue"]),
         ("usage.recorded.v2", "even", &["UsageEvenQueue"]),
@@ -144,6 +144,11 @@ async fn the_real_filter_policies_route_each_event_to_its_consumers() {
         ("invoice.created.v1", "even", &["WebhookQueue"]),
         ("invoice.finalized.v1", "even", &["InvoiceQueue", "WebhookQueue"]),
         ("invoice.ready.v1", "even", &["WebhookQueue"]),
+        ("invoice.paid.v1", "even", &["WebhookQueue"]),
+        ("invoice.voided.v1", "even", &["WebhookQueue"]),
+        ("invoice.uncollectible.v1", "even", &["WebhookQueue"]),
+        ("payment.recorded.v1", "even", &["WebhookQueue"]),
+        ("creditnote.issued.v1", "even", &["WebhookQueue"]),
         ("nobody.listens.v1", "even", &[]),
     ];
     for (kind, lap, expected) in rows {

@@ -13,7 +13,7 @@ use domain::{
     Timestamp,
     calendar::CalendarError,
     id::{InvoiceId, SubscriptionId, TenantId},
-    invoice::{Draft, Invoice, InvoiceNumber, Statement},
+    invoice::{Draft, Invoice, Statement},
     subscription::{self, Subscription},
     tenant::Tenant,
 };
@@ -142,10 +142,11 @@ impl Making<'_> {
             false => facts::created(&draft, self.subscription.id, self.now, correlation_id)?,
         };
         let numbers_used = self.store.invoice_numbers_used().await?;
-        let number = InvoiceNumber::new(&self.tenant.slug, numbers_used + 1);
+        let day = self.now.to_zoned(self.tenant.time_zone.clone()).date();
+        let number = self.tenant.invoice_number.invoice(&self.tenant.slug, day, numbers_used + 1);
         facts.extend(loaded.facts("billing", draft.statement(), correlation_id, self.now)?);
         let used = loaded.settle(draft.statement(), self.now)?;
-        let invoice = draft.finalize(number, self.now, self.world.settings().payment_term);
+        let invoice = draft.finalize(number, self.now, self.tenant.payment_term(self.world.settings().payment_term));
         let invoice = invoice.map_err(|error| Fault::permanent("bill run", error))?;
         facts.extend(facts::finalized(&invoice, self.subscription.id, self.run, correlation_id)?);
         let (after, due_at) = self.after()?;

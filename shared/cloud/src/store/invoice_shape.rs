@@ -12,8 +12,10 @@ mod tests;
 use super::{
     invoices::{PdfRecord, StoredInvoice},
     item::{self, Item, Stored},
+    settlement_shape::{self, Beside},
 };
 use crate::Fault;
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     Date, Timestamp,
     calendar::Period,
@@ -112,8 +114,12 @@ enum EndV2 {
     Uncollectible(Timestamp),
 }
 
-/// The invoice in an item of any version.
-pub(super) fn read(item: Item) -> Result<StoredInvoice, Fault> {
+/// Attribute of the state that an issued invoice came to.
+pub(super) const END: &str = "end";
+
+/// The invoice in an item of any version, with what became of it beside.
+pub(super) fn read(mut item: Item) -> Result<StoredInvoice, Fault> {
+    let beside = settlement_shape::take(&mut item)?;
     let stored = if item::is_of::<InvoiceV1>(&item) {
         InvoiceV3::from(InvoiceV2::from(item::read::<InvoiceV1>(item)?))
     } else if item::is_of::<InvoiceV2>(&item) {
@@ -121,7 +127,25 @@ pub(super) fn read(item: Item) -> Result<StoredInvoice, Fault> {
     } else {
         item::read::<InvoiceV3>(item)?
     };
-    stored.try_into()
+    let stored = StoredInvoice::try_from(stored)?;
+    let Beside { revision, settlement, ending } = beside;
+    Ok(StoredInvoice { revision, settlement, ending, ..stored })
+}
+
+/// The state of `invoice`, as the attribute [`END`] has it.
+pub(super) fn end(invoice: &Invoice) -> Result<AttributeValue, Fault> {
+    serde_dynamo::to_attribute_value(EndV2::of(invoice)).map_err(|error| Fault::permanent("encode item", error))
+}
+
+impl EndV2 {
+    fn of(invoice: &Invoice) -> Option<Self> {
+        match invoice {
+            Invoice::Draft(_) | Invoice::Open(_) => None,
+            Invoice::Paid(paid) => Some(Self::Paid(paid.paid_at)),
+            Invoice::Void(void) => Some(Self::Void(void.voided_at)),
+            Invoice::Uncollectible(given_up) => Some(Self::Uncollectible(given_up.given_up_at)),
+        }
+    }
 }
 
 impl From<&StoredInvoice> for InvoiceV3 {
@@ -132,12 +156,6 @@ impl From<&StoredInvoice> for InvoiceV3 {
             finalized_at: open.finalized_at,
             due_at: open.due_at,
         });
-        let end = match &stored.invoice {
-            Invoice::Draft(_) | Invoice::Open(_) => None,
-            Invoice::Paid(paid) => Some(EndV2::Paid(paid.paid_at)),
-            Invoice::Void(void) => Some(EndV2::Void(void.voided_at)),
-            Invoice::Uncollectible(given_up) => Some(EndV2::Uncollectible(given_up.given_up_at)),
-        };
         Self {
             id: statement.id,
             tenant_id: statement.tenant_id,
@@ -161,7 +179,7 @@ impl From<&StoredInvoice> for InvoiceV3 {
             memo: statement.notes.memo.clone(),
             purchase_order: statement.notes.purchase_order.clone(),
             issued,
-            end,
+            end: EndV2::of(&stored.invoice),
             pdf: stored.pdf.clone(),
         }
     }
@@ -195,7 +213,7 @@ impl TryFrom<InvoiceV3> for StoredInvoice {
             (None, Some(_)) => return Err(malformed("state")),
             (Some(issued), end) => issued.invoice(draft, end),
         };
-        Ok(Self { invoice, pdf: stored.pdf })
+        Ok(Self { pdf: stored.pdf, ..Self::new(invoice) })
     }
 }
 

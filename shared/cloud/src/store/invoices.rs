@@ -1,24 +1,26 @@
 //! The table `invoices`: invoices with their lines, each tenant's number sequence, and the outbox of their facts. Coupons
 //! and credits lie there as well (`redemptions`, `grants`).
 //!
-//! Invariant: an invoice, its number, the subscription's step to the next run, what it uses of coupons and credits, and
-//! the facts that report it are one transaction. Whatever races, one run has one invoice and no number is skipped or used
-//! twice.
+//! Invariant: an invoice, its number, the subscription's step to the next run, what it uses of coupons and credits, the
+//! ledger's entries of it, and the facts that report it are one transaction. Whatever races, one run has one invoice and no
+//! number is skipped or used twice. What is paid and credited later lies beside it, and is written by [`super::settlement`].
 
 use super::{
     TenantStore,
     dynamo::{self, Range, Transacted},
     invoice_shape::{self, InvoiceV3, PDF},
-    item::{self, Cursor, Page},
+    item::{self, Cursor, Item, Page},
     key::{self, Key},
     outbox,
+    settlement::Ending,
+    settlement_shape::{Beside, SETTLEMENT},
 };
 use crate::Fault;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use domain::{
     Timestamp,
     id::InvoiceId,
-    invoice::{Invoice, Statement},
+    invoice::{Invoice, Settlement, Standing, Statement},
     subscription::Subscription,
 };
 use events::Message;
@@ -31,6 +33,27 @@ pub struct StoredInvoice {
     pub invoice: Invoice,
     /// Its PDF, once it was printed.
     pub pdf: Option<PdfRecord>,
+    /// What became of it.
+    pub settlement: Settlement,
+    /// Who brought it to its end by hand, and why.
+    pub ending: Option<Ending>,
+    /// Grows with each change of what became of it; 0 as long as the ledger does not know the invoice, which is so of
+    /// drafts and of invoices that were issued before there was a ledger.
+    pub revision: u64,
+}
+
+impl StoredInvoice {
+    /// An invoice of which nothing became yet.
+    #[must_use]
+    pub fn new(invoice: Invoice) -> Self {
+        Self { invoice, pdf: None, settlement: Settlement::default(), ending: None, revision: 0 }
+    }
+
+    /// The invoice with what became of it, to decide by.
+    #[must_use]
+    pub fn standing(&self) -> Standing<'_> {
+        Standing { invoice: &self.invoice, settlement: self.settlement }
+    }
 }
 
 /// Where the PDF of an invoice lies.
@@ -68,8 +91,12 @@ pub enum BillOutcome {
 impl TenantStore<'_> {
     /// How many invoice numbers the tenant has used.
     pub async fn invoice_numbers_used(&self) -> Result<u64, Fault> {
-        let table = &self.world.settings().invoices_table;
-        let item = self.world.get_item(table, &Key::InvoiceSequence(self.tenant_id)).await?;
+        self.numbers_used(&Key::InvoiceSequence(self.tenant_id)).await
+    }
+
+    /// How many numbers of a sequence were used.
+    pub(super) async fn numbers_used(&self, sequence: &Key<'_>) -> Result<u64, Fault> {
+        let item = self.world.get_item(&self.world.settings().invoices_table, sequence).await?;
         item.map_or(Ok(0), |item| item::number(&item, "used"))
     }
 
@@ -86,10 +113,13 @@ impl TenantStore<'_> {
     ) -> Result<BillOutcome, Fault> {
         let mut actions = vec![
             self.put_unless_issued(invoice)?,
-            self.take_number(numbers_used)?,
+            self.take_number(&Key::InvoiceSequence(self.tenant_id), numbers_used)?,
             self.replace_subscription(run.before.revision, run.after, run.due_at)?,
             self.list(invoice.statement())?,
         ];
+        if let Some(open) = invoice.issued() {
+            self.append_finalized(open, &mut actions).await?;
+        }
         actions.extend(self.facts(invoice, facts, now)?);
         actions.extend(more);
         Ok(match self.world.transact(actions).await? {
@@ -122,14 +152,25 @@ impl TenantStore<'_> {
     }
 
     fn put_unless_issued(&self, invoice: &Invoice) -> Result<TransactWriteItem, Fault> {
-        let stored = InvoiceV3::from(&StoredInvoice { invoice: invoice.clone(), pdf: None });
         let put = Put::builder()
             .table_name(&self.world.settings().invoices_table)
-            .set_item(Some(item::write(&Key::Invoice(self.tenant_id, invoice.statement().id), &stored)?))
+            .set_item(Some(self.new_item(invoice)?))
             .condition_expression("attribute_not_exists(pk) OR attribute_type(issued, :null)")
             .expression_attribute_values(":null", AttributeValue::S("NULL".to_owned()));
         let put = put.build().map_err(|error| Fault::permanent("dynamodb:TransactWriteItems", error))?;
         Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    /// The item of an invoice that is written first; the ledger knows it from then on if it is issued.
+    fn new_item(&self, invoice: &Invoice) -> Result<Item, Fault> {
+        let stored = StoredInvoice::new(invoice.clone());
+        let key = Key::Invoice(self.tenant_id, invoice.statement().id);
+        let mut item = item::write(&key, &InvoiceV3::from(&stored))?;
+        if invoice.issued().is_some() {
+            let beside = Beside { revision: 1, settlement: stored.settlement, ending: None };
+            item.insert(SETTLEMENT.to_owned(), beside.attribute()?);
+        }
+        Ok(item)
     }
 
     /// The entry of the tenant's list, under the same key however often the invoice is written.
@@ -184,11 +225,12 @@ impl TenantStore<'_> {
         self.world.transact(actions).await.map(drop)
     }
 
-    fn take_number(&self, numbers_used: u64) -> Result<TransactWriteItem, Fault> {
+    /// Takes the number after `numbers_used` of a sequence.
+    pub(super) fn take_number(&self, sequence: &Key<'_>, numbers_used: u64) -> Result<TransactWriteItem, Fault> {
         let number = |n: u64| AttributeValue::N(n.to_string());
         let update = Update::builder()
             .table_name(&self.world.settings().invoices_table)
-            .set_key(Some(Key::InvoiceSequence(self.tenant_id).attributes()))
+            .set_key(Some(sequence.attributes()))
             .update_expression("SET used = :next")
             .expression_attribute_values(":next", number(numbers_used + 1));
         action(match numbers_used {
@@ -198,7 +240,7 @@ impl TenantStore<'_> {
     }
 }
 
-fn action(update: aws_sdk_dynamodb::types::builders::UpdateBuilder) -> Result<TransactWriteItem, Fault> {
+pub(super) fn action(update: aws_sdk_dynamodb::types::builders::UpdateBuilder) -> Result<TransactWriteItem, Fault> {
     let update = update.build().map_err(|error| Fault::permanent("dynamodb:TransactWriteItems", error))?;
     Ok(TransactWriteItem::builder().update(update).build())
 }

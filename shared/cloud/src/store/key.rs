@@ -8,8 +8,8 @@ use domain::{
     Timestamp,
     api_key::KeyDigest,
     id::{
-        ApiKeyId, DeliveryId, EndpointId, EventId, GrantId, InvoiceId, MeterId, PlanId, RedemptionId, SubscriptionId,
-        TaxRateId, TenantId,
+        ApiKeyId, CreditNoteId, DeliveryId, EndpointId, EventId, GrantId, InvoiceId, MeterId, PaymentId, PlanId,
+        RedemptionId, SubscriptionId, TaxRateId, TenantId,
     },
     text::{Hex, Slug},
     usage::Bucket,
@@ -55,6 +55,12 @@ pub(crate) enum Key<'a> {
     Redemption(TenantId, RedemptionId),
     Grant(TenantId, GrantId),
     Burn { tenant_id: TenantId, grant_id: GrantId, invoice_id: InvoiceId, given_back: bool },
+    Payment(TenantId, InvoiceId, PaymentId),
+    CreditNote(TenantId, InvoiceId, CreditNoteId),
+    CreditNoteOf(TenantId, CreditNoteId),
+    CreditNoteSequence(TenantId),
+    LedgerEntry(TenantId, u64),
+    LedgerHead(TenantId),
     Outbox { shard: u8, about: &'a str, event_id: EventId },
     // webhooks
     Endpoint(TenantId, EndpointId),
@@ -72,6 +78,19 @@ pub(crate) const TAX_RATES: &str = "TAXRATES";
 pub(crate) const ADJUSTERS: &str = "ADJUSTER#";
 pub(crate) const REDEMPTIONS: &str = "ADJUSTER#COUPON#";
 pub(crate) const GRANTS: &str = "ADJUSTER#GRANT#";
+
+/// What the sort keys of a ledger's entries start with.
+pub(crate) const LEDGER: &str = "LEDGER#";
+
+/// What the sort keys of an invoice's payments start with.
+pub(crate) fn payments(invoice: InvoiceId) -> String {
+    format!("PAYMENT#{invoice}#")
+}
+
+/// What the sort keys of an invoice's credit notes start with.
+pub(crate) fn credit_notes(invoice: InvoiceId) -> String {
+    format!("CREDITNOTE#{invoice}#")
+}
 
 /// Partition of everything that one tenant owns in a table.
 pub(crate) fn tenant_partition(tenant_id: TenantId) -> String {
@@ -165,6 +184,12 @@ impl Key<'_> {
                 let back = if *given_back { "#BACK" } else { "" };
                 (tenant_partition(*tenant_id), format!("{}{invoice_id}{back}", burns_of(*grant_id)))
             }
+            Self::Payment(id, invoice, payment) => (tenant_partition(*id), format!("{}{payment}", payments(*invoice))),
+            Self::CreditNote(id, invoice, note) => (tenant_partition(*id), format!("{}{note}", credit_notes(*invoice))),
+            Self::CreditNoteOf(id, note) => (tenant_partition(*id), format!("CREDITNOTEOF#{note}")),
+            Self::CreditNoteSequence(id) => (tenant_partition(*id), "CREDITNOTESEQUENCE".to_owned()),
+            Self::LedgerEntry(id, sequence) => (tenant_partition(*id), format!("{LEDGER}{sequence:012}")),
+            Self::LedgerHead(id) => (tenant_partition(*id), "LEDGERHEAD".to_owned()),
             Self::Outbox { shard, about, event_id } => (outbox_partition(*shard), format!("{about}#{event_id}")),
             Self::Endpoint(id, endpoint) => (tenant_partition(*id), format!("ENDPOINT#{endpoint}")),
             Self::Delivery(id, delivery) => (tenant_partition(*id), format!("DELIVERY#{delivery}")),

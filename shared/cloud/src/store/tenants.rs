@@ -14,7 +14,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     TimeZone, Timestamp,
     id::TenantId,
-    invoice::TaxTreatment,
+    invoice::{NumberFormat, TaxTreatment},
     place::Place,
     tenant::{TaxProfile, Tenant},
     text::Slug,
@@ -56,9 +56,22 @@ struct TenantV1 {
     /// Absent for whoever is not told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     low_balance_minor: Option<i64>,
+    /// Absent as long as nothing was chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    invoice_number: Option<NumberV1>,
+    /// Absent as long as nothing was chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    payment_term_days: Option<u16>,
     /// Grows with every replacement; absent before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     revision: Option<u64>,
+}
+
+/// How invoices are numbered.
+#[derive(Serialize, Deserialize)]
+struct NumberV1 {
+    template: String,
+    prefix: Option<String>,
 }
 
 /// How the usage log is laid out from an instant on.
@@ -155,10 +168,22 @@ fn read_revised(item: Item) -> Result<(u64, Tenant), Fault> {
         },
         low_balance_minor: stored.low_balance_minor,
         time_zone: read_time_zone(&stored.time_zone)?,
+        invoice_number: read_number(stored.invoice_number)?,
+        payment_term_days: stored.payment_term_days,
         usage_log: read_layouts(&stored.usage_log),
         created_at: stored.created_at,
     };
     Ok((stored.revision.unwrap_or_default(), tenant))
+}
+
+fn read_number(stored: Option<NumberV1>) -> Result<NumberFormat, Fault> {
+    let Some(NumberV1 { template, prefix }) = stored else { return Ok(NumberFormat::default()) };
+    NumberFormat::parse(&template, prefix.as_deref()).map_err(|error| Fault::permanent("decode item", error))
+}
+
+fn number(format: &NumberFormat) -> Option<NumberV1> {
+    let chosen = NumberV1 { template: format.template().to_owned(), prefix: format.prefix().map(str::to_owned) };
+    (*format != NumberFormat::default()).then_some(chosen)
 }
 
 fn read_layouts(stored: &[LayoutV1]) -> Layouts {
@@ -187,6 +212,8 @@ fn shape(tenant: &Tenant, revision: Option<u64>) -> TenantV1 {
             TaxTreatment::ReverseCharge => Some(UntaxedV1::ReverseCharge),
         },
         low_balance_minor: tenant.low_balance_minor,
+        invoice_number: number(&tenant.invoice_number),
+        payment_term_days: tenant.payment_term_days,
         revision,
     }
 }
@@ -215,6 +242,8 @@ mod tests {
             tax: TaxProfile::default(),
             low_balance_minor: None,
             time_zone: TimeZone::get("Europe/Berlin").unwrap(),
+            invoice_number: NumberFormat::default(),
+            payment_term_days: None,
             usage_log: Layouts::default(),
             created_at: "2026-05-20T12:30:00Z".parse().unwrap(),
         }
@@ -224,7 +253,7 @@ mod tests {
         AttributeValue::S(text.to_owned())
     }
 
-    fn number(number: &str) -> AttributeValue {
+    fn digits(number: &str) -> AttributeValue {
         AttributeValue::N(number.to_owned())
     }
 
@@ -237,7 +266,7 @@ mod tests {
         map([
             ("pk", text(&format!("TENANT#{}", acme().id))),
             ("sk", text("PROFILE")),
-            ("v", number("1")),
+            ("v", digits("1")),
             ("id", text(&acme().id.to_string())),
             ("slug", text("acme")),
             ("name", text("Acme")),
@@ -262,10 +291,10 @@ mod tests {
         let tenant = Tenant { usage_log, ..acme() };
         let written = item::write(&Key::Tenant(tenant.id), &shape(&tenant, Some(2))).unwrap();
         let layout =
-            map([("from", text("2026-05-20T14:00:00Z")), ("shards", number("4")), ("bucket_minutes", number("15"))]);
+            map([("from", text("2026-05-20T14:00:00Z")), ("shards", digits("4")), ("bucket_minutes", digits("15"))]);
         let usage_log = AttributeValue::L(vec![AttributeValue::M(layout)]);
         let mut expect = frozen();
-        expect.extend(map([("usage_log", usage_log), ("revision", number("2"))]));
+        expect.extend(map([("usage_log", usage_log), ("revision", digits("2"))]));
         assert_eq!(written, expect);
         assert_eq!(read_revised(written).unwrap(), (2, tenant));
     }
@@ -281,8 +310,20 @@ mod tests {
             ("country", text("US")),
             ("region", text("CA")),
             ("tax_treatment", text("reverseCharge")),
-            ("low_balance_minor", number("1000")),
+            ("low_balance_minor", digits("1000")),
         ]));
+        assert_eq!(written, expect);
+        assert_eq!(read(written).unwrap(), tenant);
+    }
+
+    #[test]
+    fn a_number_format_and_a_term_are_frozen_too() {
+        let invoice_number = NumberFormat::parse("{prefix}/{year}-{seq:6}", Some("RG")).unwrap();
+        let tenant = Tenant { invoice_number, payment_term_days: Some(30), ..acme() };
+        let written = item::write(&Key::Tenant(tenant.id), &shape(&tenant, None)).unwrap();
+        let number_format = map([("template", text("{prefix}/{year}-{seq:6}")), ("prefix", text("RG"))]);
+        let mut expect = frozen();
+        expect.extend(map([("invoice_number", AttributeValue::M(number_format)), ("payment_term_days", digits("30"))]));
         assert_eq!(written, expect);
         assert_eq!(read_revised(written).unwrap(), (0, tenant));
     }

@@ -3,14 +3,20 @@
 //! `Draft → Open → Paid | Void | Uncollectible`. Invariants: the total is the sum of the rounded lines; an open invoice
 //! never changes, has its number, and is paid at once where nothing is due.
 
+mod credit_note;
 mod digest;
 mod line;
 mod number;
+mod settlement;
+#[cfg(test)]
+mod settlement_tests;
 mod statement;
 
+pub use credit_note::{CreditNote, CreditedLine, MEMO_LENGTH_MAX, NewCreditNote, Portion};
 pub use digest::digest;
 pub use line::{Evidence, Line, LineDetail, Source, TRUE_UP_SUFFIX};
-pub use number::InvoiceNumber;
+pub use number::{InvoiceNumber, NumberFormat, PREFIX_LENGTH_MAX, SEQUENCE_WIDTH_MAX, TEMPLATE_LENGTH_MAX};
+pub use settlement::{NewPayment, Payment, Refusal, Settled, Settlement, Standing};
 pub use statement::{
     Adjusters, AppliedCredit, Discount, NamedCoupon, NamedRate, Notes, Statement, SubscriptionRun, Tax, TaxTreatment,
 };
@@ -168,7 +174,7 @@ impl Invoice {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::{
         calendar::Period,
@@ -180,7 +186,7 @@ mod tests {
     use rust_decimal::Decimal;
     use std::num::NonZeroU32;
 
-    pub(super) fn draft(amounts_minor: &[i64]) -> Draft {
+    pub(crate) fn draft(amounts_minor: &[i64]) -> Draft {
         let currency = "USD".parse().unwrap();
         let line = |(index, amount_minor): (usize, &i64)| {
             let amount = Money { amount_minor: *amount_minor, currency };
@@ -218,7 +224,7 @@ mod tests {
         .unwrap()
     }
 
-    pub(super) fn number() -> InvoiceNumber {
+    pub(crate) fn number() -> InvoiceNumber {
         InvoiceNumber::new(&crate::text::Slug::parse("acme").unwrap(), 1)
     }
 

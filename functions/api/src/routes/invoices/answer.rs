@@ -62,6 +62,17 @@ pub(crate) struct Invoice {
     /// What stays to be paid by money, in minor units; negative if more is given back.
     #[schema(example = 14000)]
     due_minor: i64,
+    /// What was paid of it in money, in minor units.
+    #[schema(example = 4000)]
+    paid_minor: i64,
+    /// What credit notes took back of it, with tax, in minor units.
+    #[schema(example = 0)]
+    credited_by_notes_minor: i64,
+    /// What remains to be paid, in minor units; nothing of a void invoice.
+    #[schema(example = 10000)]
+    remaining_minor: i64,
+    /// Why it was taken back or given up.
+    end_reason: Option<String>,
     /// What is charged.
     lines: Vec<Line>,
     /// What each coupon took off.
@@ -149,7 +160,9 @@ pub(crate) struct AppliedCredit {
 
 impl From<StoredInvoice> for Invoice {
     fn from(stored: StoredInvoice) -> Self {
-        let StoredInvoice { invoice, pdf } = stored;
+        // What was paid and credited is never more than what was charged, so that what remains fits as that does.
+        let remaining = stored.standing().remaining().map_or(0, |remaining| remaining.amount_minor);
+        let StoredInvoice { invoice, pdf, settlement, ending, revision: _ } = stored;
         let statement = invoice.statement();
         let issued = invoice.issued();
         // Credits are never more than the total, so their sum fits as it does.
@@ -171,6 +184,10 @@ impl From<StoredInvoice> for Invoice {
             total_minor: statement.total.amount_minor,
             credited_minor: credited,
             due_minor: statement.total.amount_minor - credited,
+            paid_minor: settlement.paid_minor,
+            credited_by_notes_minor: settlement.credited_minor,
+            remaining_minor: remaining,
+            end_reason: ending.map(|ending| ending.reason),
             lines: statement.lines.iter().map(Line::from).collect(),
             discounts: statement.discounts.iter().map(Discount::from).collect(),
             tax_treatment: match statement.tax_treatment {

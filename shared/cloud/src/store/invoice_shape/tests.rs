@@ -82,7 +82,7 @@ fn largest(model: &serde_json::Value, entries: usize, usage: &Usage) -> (usize, 
         assert_eq!(lines.len(), 2, "each price has a true-up");
         statement.lines.extend(lines);
     }
-    let stored = StoredInvoice { invoice: Invoice::Draft(Draft::new(statement).unwrap()), pdf: None };
+    let stored = StoredInvoice::new(Invoice::Draft(Draft::new(statement).unwrap()));
     (json(&InvoiceV3::from(&stored)).to_string().len(), bytes)
 }
 
