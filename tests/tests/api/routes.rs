@@ -99,7 +99,7 @@ struct Owned {
     delivery: String,
 }
 
-/// An API in which every request of [`table`] is good.
+/// An API in which every request of [`table`] and [`settlement`] is good.
 pub(crate) async fn furnished() -> (Api, Vec<Row>) {
     let api = Api::open().await.with_meters().await;
     let plan = plan("basic");
@@ -118,8 +118,8 @@ pub(crate) async fn furnished() -> (Api, Vec<Row>) {
     let note = json!({"amountMinor": 100, "reason": "a test"});
     let credit_note = api.post(&path, PLATFORM_KEY, &note).await.good().text("id");
     let delivery = delivery(&api, endpoint.parse().unwrap()).await;
-    let rows =
-        table(&Owned { event, spare_key, subscription, invoice, voidable, doubtful, credit_note, endpoint, delivery });
+    let own = Owned { event, spare_key, subscription, invoice, voidable, doubtful, credit_note, endpoint, delivery };
+    let rows = [table(&own), settlement(&own)].concat();
     (api, rows)
 }
 
@@ -129,28 +129,48 @@ pub(crate) fn plan(slug: &str) -> Value {
     json!({"slug": slug, "name": "Basic", "currency": "EUR", "prices": [price]})
 }
 
+/// A request to `path`, which is one to `route`.
+fn row(audience: Audience, method: &str, route: &'static str, path: String, body: Value, status: u16) -> Row {
+    let body = Some(body).filter(|body| !body.is_null());
+    Row { audience, method: method.parse().unwrap(), route, path, body, status }
+}
+
+/// Reads what has an id.
+fn get_one(route: &'static str, id: &str) -> Row {
+    row(Audience::Tenant, "GET", route, route.replace("{id}", id), Value::Null, 200)
+}
+
+/// What becomes of an invoice, and the books of it.
+fn settlement(own: &Owned) -> Vec<Row> {
+    let settle = |route: &'static str, id: &str, body, status| {
+        row(Audience::PlatformForTenant, "POST", route, route.replace("{id}", id), body, status)
+    };
+    let get = |route: &'static str| row(Audience::Tenant, "GET", route, route.to_owned(), Value::Null, 200);
+    let explained = format!("/v1/invoices/{}/lines/base/explain", own.invoice);
+    let credit = json!({"lines": [{"key": "base", "amountMinor": 100}], "reason": "a test"});
+    vec![
+        Row { path: explained, ..get_one("/v1/invoices/{id}/lines/{line}/explain", &own.invoice) },
+        settle("/v1/invoices/{id}/payments", &own.invoice, json!({"amountMinor": 100}), 201),
+        get_one("/v1/invoices/{id}/payments", &own.invoice),
+        settle("/v1/invoices/{id}/credit-notes", &own.invoice, credit, 201),
+        get_one("/v1/invoices/{id}/credit-notes", &own.invoice),
+        settle("/v1/invoices/{id}/void", &own.voidable, json!({"reason": "a test"}), 200),
+        settle("/v1/invoices/{id}/uncollectible", &own.doubtful, json!({"reason": "a test"}), 200),
+        get_one("/v1/credit-notes/{id}", &own.credit_note),
+        get("/v1/ledger"),
+        get("/v1/ledger/balance"),
+        get("/v1/ledger/verify"),
+    ]
+}
+
 fn table(own: &Owned) -> Vec<Row> {
     use Audience::{AnyKey, Open, Platform, PlatformForTenant, Tenant, TenantUnlessNamed};
-    let row = |audience, method: &str, route: &'static str, path: String, body: Value, status| Row {
-        audience,
-        method: method.parse().unwrap(),
-        route,
-        path,
-        body: Some(body).filter(|body| !body.is_null()),
-        status,
-    };
     let get = |audience, route: &'static str| row(audience, "GET", route, route.to_owned(), Value::Null, 200);
-    let get_one =
-        |route: &'static str, id: &str| row(Tenant, "GET", route, route.replace("{id}", id), Value::Null, 200);
     let post = |audience, route: &'static str, body| row(audience, "POST", route, route.to_owned(), body, 201);
     let delete =
         |route: &'static str, id: &str| row(Tenant, "DELETE", route, route.replace("{id}", id), Value::Null, 204);
     let post_event =
         |route: &'static str, body| row(Tenant, "POST", route, route.replace("{id}", own.event), body, 202);
-    let settle = |route: &'static str, id: &str, body, status| {
-        row(PlatformForTenant, "POST", route, route.replace("{id}", id), body, status)
-    };
-    let credit = json!({"lines": [{"key": "base", "amountMinor": 100}], "reason": "a test"});
     let event = json!({"events": [{"id": "1", "type": "call", "data": {"bytes": 1}}]});
     let rebuild = json!({"tenant": "acme", "from": "2026-05-31T22:00:00Z", "to": "2026-06-01T01:00:00Z"});
     let estimate = json!({"price": plan("basic")["prices"][0], "currency": "EUR", "quantity": "3"});
@@ -186,20 +206,6 @@ fn table(own: &Owned) -> Vec<Row> {
         get_one("/v1/invoices/{id}", &own.invoice),
         get_one("/v1/invoices/{id}/lines", &own.invoice),
         Row { status: 409, ..get_one("/v1/invoices/{id}/pdf", &own.invoice) },
-        Row {
-            path: format!("/v1/invoices/{}/lines/base/explain", own.invoice),
-            ..get_one("/v1/invoices/{id}/lines/{line}/explain", &own.invoice)
-        },
-        settle("/v1/invoices/{id}/payments", &own.invoice, json!({"amountMinor": 100}), 201),
-        get_one("/v1/invoices/{id}/payments", &own.invoice),
-        settle("/v1/invoices/{id}/credit-notes", &own.invoice, credit, 201),
-        get_one("/v1/invoices/{id}/credit-notes", &own.invoice),
-        settle("/v1/invoices/{id}/void", &own.voidable, json!({"reason": "a test"}), 200),
-        settle("/v1/invoices/{id}/uncollectible", &own.doubtful, json!({"reason": "a test"}), 200),
-        get_one("/v1/credit-notes/{id}", &own.credit_note),
-        get(Tenant, "/v1/ledger"),
-        get(Tenant, "/v1/ledger/balance"),
-        get(Tenant, "/v1/ledger/verify"),
         post(Tenant, "/v1/webhooks/endpoints", json!({"url": "https://acme.example/other"})),
         get(Tenant, "/v1/webhooks/endpoints"),
         get(Tenant, "/v1/webhooks/deliveries"),
