@@ -206,3 +206,62 @@ async fn a_change_sent_again_is_made_once() {
         assert_eq!((status, code), expect, "{asked}: {answer:#}");
     }
 }
+
+/// Posts as the platform for acme; answers the body of what must be good.
+async fn post(local: &Local, path: &str, body: Value) -> Value {
+    let (status, answer) = local.send("POST", &format!("{path}?tenant=acme"), Some(&body)).await;
+    assert!(status < 300, "{path}: {answer:#}");
+    answer
+}
+
+async fn credit_left(local: &Local) -> Value {
+    local.get("/v1/credits/balance?tenant=acme").await["data"][0]["balanceMinor"].clone()
+}
+
+#[tokio::test]
+async fn what_credit_has_paid_comes_back_with_a_void_and_the_books_agree() {
+    let local = set_up().await;
+    let grant = json!({"tenant": "acme", "name": "Prepaid", "kind": "paid", "amountMinor": 1500, "currency": "EUR"});
+    local.create("/v1/credits/grants", grant).await;
+    let made = local.create("/v1/subscriptions?tenant=acme", json!({"plan": "team", "startsOn": "2026-05-01"})).await;
+    let generate = json!({"subscriptionId": made["id"]});
+    // May's seat is paid by credit at once; of May's end, 40.00, credit pays the 5.00 that are left.
+    let opening = post(&local, "/v1/invoices/generate", generate.clone()).await;
+    assert_eq!((opening["status"].as_str(), opening["creditedMinor"].as_i64()), (Some("paid"), Some(1_000)));
+    local.raise_watermark().await;
+    let may = post(&local, "/v1/invoices/generate", generate).await;
+    assert_eq!((said(&may).as_str(), &may["dueMinor"]), ("open 4000: base 3000, calls 0, seats 1000", &json!(3_500)));
+    assert_eq!(credit_left(&local).await, 0);
+
+    let path = format!("/v1/invoices/{}", may["id"].as_str().unwrap());
+    let voided = post(&local, &format!("{path}/void"), json!({"reason": "the wrong plan"})).await;
+    assert_eq!(voided["status"], "void");
+    assert_eq!(credit_left(&local).await, 500, "what it had used is back");
+    let again = post(&local, &format!("{path}/regenerate"), Value::Null).await;
+    assert_eq!((again["number"].as_str(), &again["dueMinor"]), (Some("ACME-0003"), &json!(3_500)));
+    let same = post(&local, &format!("{path}/regenerate"), Value::Null).await;
+    assert_eq!(same["id"], again["id"], "it is written once");
+    assert_eq!(credit_left(&local).await, 0);
+
+    // The opening was paid, so that what a note takes back of it is credit again.
+    let note = json!({"amountMinor": 400, "reason": "a bad day"});
+    post(&local, &format!("/v1/invoices/{}/credit-notes", opening["id"].as_str().unwrap()), note).await;
+    assert_eq!(credit_left(&local).await, 400);
+    let set_up =
+        json!({"currency": "EUR", "purchaseOrder": "PO-7", "lines": [{"description": "Set-up", "unitPrice": "3"}]});
+    let one_off = post(&local, "/v1/invoices", set_up).await;
+    assert_eq!((said(&one_off).as_str(), &one_off["creditedMinor"]), ("paid 300: line-1 300", &json!(300)));
+    assert_eq!((&one_off["purchaseOrder"], &one_off["subscriptionId"]), (&json!("PO-7"), &Value::Null));
+
+    let books = local.get("/v1/ledger/verify?tenant=acme").await;
+    assert_eq!((&books["ok"], &books["firstBreak"]), (&json!(true), &Value::Null), "{books:#}");
+    let balance = local.get("/v1/ledger/balance?tenant=acme").await;
+    // Owed: 35.00. Credit: 1.00. Earned: 40.00 of May, 10.00 less 4.00 of the opening, and 3.00. In cash: the 15.00.
+    let accounts = balance["balances"].as_array().unwrap().iter();
+    let mut accounts: Vec<(&str, i64)> = accounts
+        .map(|of| (of["account"].as_str().unwrap(), of["amountMinor"].as_i64().unwrap()))
+        .filter(|(_, minor)| *minor != 0)
+        .collect();
+    accounts.sort_unstable();
+    assert_eq!(accounts, [("cash", 1_500), ("credits", -100), ("receivable", 3_500), ("revenue", -4_900)]);
+}

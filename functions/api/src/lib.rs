@@ -101,6 +101,8 @@ fn platform() -> OpenApiRouter<Api> {
         .routes(routes!(subscriptions::create))
         .routes(routes!(subscriptions::change::create))
         .routes(routes!(invoices::generate))
+        .routes(routes!(invoices::regenerate))
+        .routes(routes!(invoices::one_off::create))
         .routes(routes!(invoices::finalize))
         .routes(routes!(subscriptions::change::preview))
         .routes(routes!(coupons::create, coupons::list))

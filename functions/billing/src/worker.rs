@@ -9,7 +9,7 @@ use cloud::{
     billing::{self, Asked, Made, Shelf},
     store::Consumer,
 };
-use domain::id::SubscriptionId;
+use domain::{id::SubscriptionId, invoice::Notes};
 use events::{BillingRequestedV1, BillingRequestedV2, DecodeError, Envelope, Event, Header};
 
 /// Makes the requested run, unless that was done before.
@@ -19,7 +19,7 @@ pub(crate) async fn bill(world: &World, shelf: &Shelf, record: Record) -> Result
         return Ok(());
     }
     let of = (header.subject, subscription_id);
-    let (made, invoice_id) = billing::make(world, shelf, of, asked, &header.correlationid).await?;
+    let (made, invoice_id) = billing::make(world, shelf, of, asked, &Notes::default(), &header.correlationid).await?;
     // Also the facts of an earlier try that died before it could publish them.
     world.relay_invoice_facts(&invoice_id.to_string()).await?;
     let metric = match made {

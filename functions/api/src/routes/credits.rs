@@ -116,7 +116,7 @@ async fn take_back(api: &Api, tenant: &KnownTenant, id: GrantId, now: Timestamp)
         return Ok(Some(grant));
     }
     let grant = grant.as_of(now).map_err(|error| Fault::permanent("renew grant", error))?.void(now);
-    store.void_grant(version, &grant, Vec::new()).await?;
+    store.void_grant(version, &grant).await?;
     Ok(Some(grant))
 }
 

@@ -9,12 +9,13 @@ pub(crate) mod ending;
 pub(crate) mod explain;
 mod generate;
 mod line;
+pub(crate) mod one_off;
 pub(crate) mod payments;
 mod settling;
 
 pub(crate) use self::{
     answer::Invoice,
-    generate::{__path_finalize, __path_generate, finalize, generate},
+    generate::{__path_finalize, __path_generate, __path_regenerate, finalize, generate, regenerate},
     line::Line,
 };
 

@@ -3,41 +3,38 @@
 use crate::Fault;
 use domain::{
     Timestamp,
-    id::SubscriptionId,
-    invoice::{self, Draft, Invoice},
+    invoice::{self, Invoice, Statement},
 };
 use events::{BillingPeriodClosedV1, CorrelationId, Envelope, Event, InvoiceCreatedV1, InvoiceFinalizedV1, Message};
 
-/// That there is a draft.
+/// That there is an invoice of a subscription, be it a draft.
 pub(super) fn created(
-    draft: &Draft,
-    subscription_id: SubscriptionId,
+    statement: &Statement,
     now: Timestamp,
     correlation_id: &CorrelationId,
 ) -> Result<Vec<Message>, Fault> {
-    let statement = draft.statement();
+    let Some(subscription) = &statement.subscription else { return Ok(Vec::new()) };
     let created = InvoiceCreatedV1 {
         invoice_id: statement.id,
-        subscription_id,
+        subscription_id: subscription.id,
         period: statement.period.into(),
         total: statement.total.into(),
     };
-    Ok(vec![fact(draft.statement(), now, correlation_id, created)?])
+    Ok(vec![fact(statement, now, correlation_id, created)?])
 }
 
-/// That it was issued, and that the period it is for is closed; run 0 closes none.
+/// That it was issued; and, if its run was made with it, that the period it is for is closed, which run 0 does not do.
 pub(super) fn finalized(
     invoice: &Invoice,
-    subscription_id: SubscriptionId,
-    run: u32,
+    is_made: bool,
     correlation_id: &CorrelationId,
 ) -> Result<Vec<Message>, Fault> {
     let Some(open) = invoice.issued() else { return Ok(Vec::new()) };
     let statement = &open.statement;
     let mut facts = Vec::new();
-    if run > 0 {
+    if let Some(of) = statement.subscription.filter(|of| is_made && of.run != Some(0)) {
         let (period, invoice_id) = (statement.period.into(), statement.id);
-        let closed = BillingPeriodClosedV1 { subscription_id, period, invoice_id };
+        let closed = BillingPeriodClosedV1 { subscription_id: of.id, period, invoice_id };
         facts.push(fact(statement, open.finalized_at, correlation_id, closed)?);
     }
     let finalized = InvoiceFinalizedV1 {
@@ -53,7 +50,7 @@ pub(super) fn finalized(
 }
 
 fn fact<T: Event>(
-    statement: &invoice::Statement,
+    statement: &Statement,
     at: Timestamp,
     correlation_id: &CorrelationId,
     data: T,

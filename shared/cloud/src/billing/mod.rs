@@ -5,9 +5,11 @@
 
 mod counting;
 mod facts;
+mod issuing;
 mod offers;
 mod run;
 
+pub use issuing::{Regenerated, issue, regenerate};
 pub use offers::{Shelf, offers};
 pub use run::{Asked, Made, make};
 
@@ -17,6 +19,7 @@ use domain::{
     money::Money,
     subscription::{self, Subscription},
 };
+use issuing::Issuing;
 use std::fmt::Display;
 
 /// What `run` of `subscription` charges, without discounts, taxes and credits; `None` if it neither closes nor opens a

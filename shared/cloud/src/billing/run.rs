@@ -4,18 +4,17 @@
 //! Invariants: whatever races and however often it is asked for, a run is made once, by the conditions of the one
 //! transaction that writes its invoice; a draft is made anew when it is issued, so that it never holds back a change.
 
-use super::{Shelf, facts, statement};
+use super::{Issuing, Shelf, facts, statement};
 use crate::{
-    Fault, TenantStore, World,
-    store::{BillOutcome, LoadedAdjusters, RunMade},
+    Fault, World,
+    store::{BillOutcome, RunMade},
 };
 use domain::{
     Timestamp,
     calendar::CalendarError,
     id::{InvoiceId, SubscriptionId, TenantId},
-    invoice::{Draft, Invoice, Statement},
+    invoice::{Invoice, Notes, Statement},
     subscription::{self, Subscription},
-    tenant::Tenant,
 };
 use events::CorrelationId;
 use jiff::SignedDuration;
@@ -49,12 +48,13 @@ pub enum Made {
     NotCounted,
 }
 
-/// Makes the run that is asked for, and answers which invoice it is about. Facts are left in the outbox.
+/// Makes the run that is asked for, with `notes` on its invoice, and answers which that is. Facts are left in the outbox.
 pub async fn make(
     world: &World,
     shelf: &Shelf,
     (tenant_id, subscription_id): (TenantId, SubscriptionId),
     asked: Asked,
+    notes: &Notes,
     correlation_id: &CorrelationId,
 ) -> Result<(Made, InvoiceId), Fault> {
     for _ in 0..RACES_MAX {
@@ -85,10 +85,10 @@ pub async fn make(
         if run > 0 && world.complete_through().await?.is_none_or(|through| through < needed) {
             return Ok((Made::NotCounted, about(run)));
         }
-        let tenant = store.tenant().await?;
-        let tenant = tenant.ok_or_else(|| Fault::permanent("bill run", "the tenant does not exist"))?;
-        let making = Making { world, store, tenant, subscription: &subscription, run, closes_at, now };
-        let made = match statement(world, shelf, &subscription, run).await? {
+        let making =
+            Making { issuing: Issuing::of(world, tenant_id, now).await?, subscription: &subscription, closes_at };
+        let lines = statement(world, shelf, &subscription, run).await?;
+        let made = match lines.map(|lines| Statement { notes: notes.clone(), ..lines }) {
             None => making.skip().await?,
             Some(statement) if now < closes_at => making.draft(statement, correlation_id).await?,
             Some(statement) => making.issue(statement, correlation_id).await?,
@@ -102,31 +102,28 @@ pub async fn make(
 
 /// A run that is due. Each way to make it answers `None` if it lost a race.
 struct Making<'a> {
-    world: &'a World,
-    store: TenantStore<'a>,
-    tenant: Tenant,
+    issuing: Issuing<'a>,
     subscription: &'a Subscription,
-    run: u32,
     closes_at: Timestamp,
-    now: Timestamp,
 }
 
 impl Making<'_> {
     /// Moves on over a run that charges nothing.
     async fn skip(&self) -> Result<Option<Made>, Fault> {
         let (after, due_at) = self.after()?;
-        let changed = self.store.change_subscription(self.subscription.revision, &after, due_at).await?;
+        let changed = self.issuing.store.change_subscription(self.subscription.revision, &after, due_at).await?;
         Ok(changed.then_some(Made::Nothing))
     }
 
     async fn draft(&self, lines: Statement, correlation_id: &CorrelationId) -> Result<Option<Made>, Fault> {
-        let (draft, _) = self.assembled(lines).await?;
-        let facts = match self.has_draft(&draft).await? {
+        let Issuing { store, now, .. } = self.issuing;
+        let (draft, _) = self.issuing.assembled(lines).await?;
+        let facts = match self.has_draft(draft.statement().id).await? {
             true => Vec::new(),
-            false => facts::created(&draft, self.subscription.id, self.now, correlation_id)?,
+            false => facts::created(draft.statement(), now, correlation_id)?,
         };
         let draft = Invoice::Draft(draft);
-        let outcome = self.store.write_draft(&draft, self.subscription, self.closes_at, &facts, self.now).await?;
+        let outcome = store.write_draft(&draft, self.subscription, self.closes_at, &facts, now).await?;
         Ok(match outcome {
             BillOutcome::Billed => Some(Made::Drafted),
             BillOutcome::AlreadyBilled => Some(Made::Nothing),
@@ -135,39 +132,18 @@ impl Making<'_> {
     }
 
     async fn issue(&self, lines: Statement, correlation_id: &CorrelationId) -> Result<Option<Made>, Fault> {
-        // Read before the number, and written on the condition that what the invoice uses of them is as it was read.
-        let (draft, loaded) = self.assembled(lines).await?;
-        let mut facts = match self.has_draft(&draft).await? {
-            true => Vec::new(),
-            false => facts::created(&draft, self.subscription.id, self.now, correlation_id)?,
-        };
-        let numbers_used = self.store.invoice_numbers_used().await?;
-        let day = self.now.to_zoned(self.tenant.time_zone.clone()).date();
-        let number = self.tenant.invoice_number.invoice(&self.tenant.slug, day, numbers_used + 1);
-        facts.extend(loaded.facts("billing", draft.statement(), correlation_id, self.now)?);
-        let used = loaded.settle(draft.statement(), self.now)?;
-        let invoice = draft.finalize(number, self.now, self.tenant.payment_term(self.world.settings().payment_term));
-        let invoice = invoice.map_err(|error| Fault::permanent("bill run", error))?;
-        facts.extend(facts::finalized(&invoice, self.subscription.id, self.run, correlation_id)?);
+        let created = !self.has_draft(lines.id).await?;
         let (after, due_at) = self.after()?;
         let run = RunMade { before: self.subscription, after: &after, due_at };
-        Ok(match self.store.bill(&invoice, numbers_used, run, &facts, used, self.now).await? {
+        Ok(match self.issuing.issue(lines, Some(run), created, correlation_id).await? {
             BillOutcome::Billed => Some(Made::Issued),
             BillOutcome::AlreadyBilled => Some(Made::Nothing),
             BillOutcome::Raced => None,
         })
     }
 
-    /// The draft that `lines` come to with the tenant's coupons, tax and credits as they are now.
-    async fn assembled(&self, lines: Statement) -> Result<(Draft, LoadedAdjusters<'_>), Fault> {
-        let (currency, impossible) = (lines.total.currency, |error| Fault::permanent("bill run", error));
-        let loaded = self.store.adjusters(&self.tenant, Some(self.subscription.id), currency, self.now).await?;
-        let statement = lines.assemble(&loaded.adjusters, self.now).map_err(impossible)?;
-        Ok((Draft::new(statement).map_err(impossible)?, loaded))
-    }
-
-    async fn has_draft(&self, draft: &Draft) -> Result<bool, Fault> {
-        Ok(self.store.invoice(draft.statement().id).await?.is_some())
+    async fn has_draft(&self, id: InvoiceId) -> Result<bool, Fault> {
+        Ok(self.issuing.store.invoice(id).await?.is_some())
     }
 
     /// The subscription after the run, and when it is due again: for a draft, as soon as its next period is over.

@@ -15,9 +15,11 @@ use super::{
 use crate::Fault;
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use domain::{
-    Timestamp,
+    TimeZone, Timestamp,
     grant::{CreditGrant, GrantKind, Recurrence, Voided},
     id::{GrantId, InvoiceId, TenantId},
+    invoice::InvoiceNumber,
+    ledger::Transaction,
     money::Money,
 };
 use serde::{Deserialize, Serialize};
@@ -90,11 +92,17 @@ pub struct GrantUse {
 }
 
 impl TenantStore<'_> {
-    /// Grants credit, with the actions `more` in the same transaction; answers `false` if its id is taken.
+    /// Grants credit and enters it into the ledger, with the actions `more` in the same transaction; answers `false` if its
+    /// id is taken.
     pub async fn create_grant(&self, grant: &CreditGrant, more: Vec<TransactWriteItem>) -> Result<bool, Fault> {
-        let key = Key::Grant(self.tenant_id, grant.id);
-        let item = item::write(&key, &shape(grant, 1))?;
-        let mut actions = vec![dynamo::put(&self.world.settings().invoices_table, item, true)?];
+        let mut actions = vec![self.put_grant(grant)?];
+        let (at, name) = (grant.effective_at, grant.name.as_str());
+        let entry = match grant.kind {
+            GrantKind::Paid => Transaction::paid_grant(grant.id, grant.amount, at, name),
+            GrantKind::Promotional => Transaction::promotional_grant(grant.id, grant.amount, at, name),
+        };
+        let entry = entry.map_err(|error| Fault::permanent("grant credit", error))?;
+        self.append(&self.ledger_head().await?, &[entry], &mut actions)?;
         actions.extend(more);
         match self.world.transact(actions).await? {
             Transacted::Committed => Ok(true),
@@ -137,15 +145,45 @@ impl TenantStore<'_> {
         Ok(uses)
     }
 
-    /// Writes `grant`, which had the version `before` and was taken back, with the actions `more` in the same transaction.
-    pub async fn void_grant(
+    /// The action that grants a balance which the ledger knows of: what a credit note or a negative invoice left.
+    pub(super) fn put_balance(
         &self,
-        before: u64,
-        grant: &CreditGrant,
-        more: Vec<TransactWriteItem>,
-    ) -> Result<(), Fault> {
+        id: GrantId,
+        number: &InvoiceNumber,
+        amount: Money,
+        at: Timestamp,
+    ) -> Result<TransactWriteItem, Fault> {
+        self.put_grant(&CreditGrant {
+            id,
+            tenant_id: self.tenant_id,
+            name: number.to_string(),
+            kind: GrantKind::Paid,
+            priority: 0,
+            amount,
+            balance_minor: amount.amount_minor,
+            renewals: 0,
+            recurrence: None,
+            time_zone: TimeZone::UTC,
+            effective_at: at,
+            expires_at: None,
+            voided: None,
+        })
+    }
+
+    fn put_grant(&self, grant: &CreditGrant) -> Result<TransactWriteItem, Fault> {
+        let item = item::write(&Key::Grant(self.tenant_id, grant.id), &shape(grant, 1))?;
+        dynamo::put(&self.world.settings().invoices_table, item, true)
+    }
+
+    /// Writes `grant`, which had the version `before` and was taken back, and enters what is lost into the ledger.
+    pub async fn void_grant(&self, before: u64, grant: &CreditGrant) -> Result<(), Fault> {
         let mut actions = vec![self.write_balance(before, grant)?];
-        actions.extend(more);
+        if let Some(Voided { at, taken_minor }) = grant.voided.filter(|voided| voided.taken_minor > 0) {
+            let lost = Money { amount_minor: taken_minor, ..grant.amount };
+            let entry = Transaction::grant_lost(grant.id, lost, at, &grant.name);
+            let entry = entry.map_err(|error| Fault::permanent("void grant", error))?;
+            self.append(&self.ledger_head().await?, &[entry], &mut actions)?;
+        }
         match self.world.transact(actions).await? {
             Transacted::Committed => Ok(()),
             Transacted::Refused(_) => Err(Fault::Conflict { operation: "void grant" }),

@@ -19,8 +19,9 @@ use crate::Fault;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use domain::{
     Timestamp,
-    id::InvoiceId,
-    invoice::{Invoice, Settlement, Standing, Statement},
+    id::{GrantId, InvoiceId},
+    invoice::{Invoice, Open, Settlement, Standing, Statement},
+    money::Money,
     subscription::Subscription,
 };
 use events::Message;
@@ -100,13 +101,13 @@ impl TenantStore<'_> {
         item.map_or(Ok(0), |item| item::number(&item, "used"))
     }
 
-    /// Writes `invoice`, which may be there as a draft, under the number after `numbers_used`, moves the subscription on,
-    /// records `facts`, and does `more` with it: what the invoice has used of coupons and credits.
+    /// Writes `invoice`, which may be there as a draft, under the number after `numbers_used`, moves the subscription on
+    /// if it is of a run that is made, records `facts`, and does `more` with it: what the invoice has used of coupons and credits.
     pub async fn bill(
         &self,
         invoice: &Invoice,
         numbers_used: u64,
-        run: RunMade<'_>,
+        run: Option<RunMade<'_>>,
         facts: &[Message],
         more: Vec<TransactWriteItem>,
         now: Timestamp,
@@ -114,11 +115,14 @@ impl TenantStore<'_> {
         let mut actions = vec![
             self.put_unless_issued(invoice)?,
             self.take_number(&Key::InvoiceSequence(self.tenant_id), numbers_used)?,
-            self.replace_subscription(run.before.revision, run.after, run.due_at)?,
             self.list(invoice.statement())?,
         ];
+        if let Some(run) = run {
+            actions.push(self.replace_subscription(run.before.revision, run.after, run.due_at)?);
+        }
         if let Some(open) = invoice.issued() {
             self.append_finalized(open, &mut actions).await?;
+            actions.extend(self.carried_over(open)?);
         }
         actions.extend(self.facts(invoice, facts, now)?);
         actions.extend(more);
@@ -159,6 +163,17 @@ impl TenantStore<'_> {
             .expression_attribute_values(":null", AttributeValue::S("NULL".to_owned()));
         let put = put.build().map_err(|error| Fault::permanent("dynamodb:TransactWriteItems", error))?;
         Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    /// What an invoice gives back on balance is credit from then on.
+    fn carried_over(&self, open: &Open) -> Result<Option<TransactWriteItem>, Fault> {
+        let due = open.statement.due().map_err(|error| Fault::permanent("bill run", error))?;
+        if due.amount_minor >= 0 {
+            return Ok(None);
+        }
+        let id = GrantId::derived(&["carried-over", &open.statement.id.to_string()]);
+        let amount = Money { amount_minor: -due.amount_minor, ..due };
+        self.put_balance(id, &open.number, amount, open.finalized_at).map(Some)
     }
 
     /// The item of an invoice that is written first; the ledger knows it from then on if it is issued.

@@ -20,7 +20,8 @@ use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 use domain::{
     Timestamp,
     id::{CreditNoteId, InvoiceId},
-    invoice::{CreditNote, Payment, Settled},
+    invoice::{CreditNote, Invoice, Payment, Settled},
+    money::Money,
 };
 use events::Message;
 
@@ -83,6 +84,7 @@ impl TenantStore<'_> {
         };
         transactions.extend(after.transactions.iter().cloned());
         self.append(&self.ledger_head().await?, &transactions, &mut actions)?;
+        actions.extend(self.of_credits(settling, now).await?);
         for fact in *facts {
             actions.push(outbox::row(table, &id.to_string(), fact, now)?);
         }
@@ -91,6 +93,22 @@ impl TenantStore<'_> {
             Transacted::Refused(refused) if is_recorded_once && refused.contains(&0) => SettleOutcome::Repeated,
             Transacted::Refused(_) => SettleOutcome::Raced,
         })
+    }
+
+    /// What a tenant's credits have of it: a void gives back what it had used, a credit note leaves what is too much.
+    async fn of_credits(&self, settling: &Settling<'_>, now: Timestamp) -> Result<Vec<TransactWriteItem>, Fault> {
+        match &settling.record {
+            Record::Payment(_) => Ok(Vec::new()),
+            Record::Ending(_) => match &settling.after.invoice {
+                Invoice::Void(void) => self.give_back(&void.open.statement, now).await,
+                Invoice::Draft(_) | Invoice::Open(_) | Invoice::Paid(_) | Invoice::Uncollectible(_) => Ok(Vec::new()),
+            },
+            Record::CreditNote(note, _) if note.balance_minor > 0 => {
+                let amount = Money { amount_minor: note.balance_minor, ..note.total };
+                Ok(vec![self.put_balance(note.grant_id(), &note.number, amount, note.issued_at)?])
+            }
+            Record::CreditNote(..) => Ok(Vec::new()),
+        }
     }
 
     /// The payments of an invoice, by when the money came.
