@@ -93,7 +93,8 @@ pub(crate) async fn get(
 
 /// Preview the next invoice of a subscription
 ///
-/// What its next invoice would say if its period were over now: the usage so far, and the fees of the whole period.
+/// What its next invoice would say if its period were over now: the usage so far, the fees of the whole period, and what
+/// usage of billed periods has become since.
 /// Nothing is stored. 409 `nothing_to_invoice` if no invoice will come.
 #[utoipa::path(
     get, path = "/v1/subscriptions/{id}/upcoming-invoice", operation_id = "getUpcomingInvoice", tag = "Subscriptions", security(("tenantKey" = []), ("platformKey" = [])),

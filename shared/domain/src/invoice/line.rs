@@ -1,7 +1,7 @@
 //! A line of an invoice, and what explains its amount.
 //!
 //! A price comes to one line, and to a second one where something is missing to its floor. Invariant: no two lines of an
-//! invoice have the same key: the keys of prices differ, those of a true-up and a credit have a point in them,
+//! invoice have the same key: the keys of prices differ, those of a true-up, a credit and an adjustment have a point in them,
 //! and a day stands behind an `@`, which no slug has.
 
 use crate::{
@@ -20,7 +20,7 @@ pub const TRUE_UP_SUFFIX: &str = ".true-up";
 /// One charge, or a credit if its amount is negative.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {
-    /// Unique within the invoice: the price's key, that of its true-up or its credit, or `base`; behind it, where the
+    /// Unique within the invoice: the price's key, that of its true-up, credit or adjustment, or `base`; behind it, where the
     /// same price comes twice, `@` and the first day.
     pub key: String,
     /// Which price of which plan version it charges; `None` for what no plan charges.

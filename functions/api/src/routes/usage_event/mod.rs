@@ -51,7 +51,8 @@ pub(crate) async fn get(
 /// Void a usage event
 ///
 /// It no longer counts, at any age; its story stays. What is void stays so, also when it is sent again: send what should
-/// count instead under another id. Counters follow within seconds; an invoice that was issued does not change.
+/// count instead under another id. Counters follow within seconds; an invoice that was issued does not change, and
+/// the next one adjusts it.
 #[utoipa::path(
     post, path = "/v1/usage/events/{id}/void", operation_id = "voidUsageEvent", tag = "Usage", security(("tenantKey" = []), ("platformKey" = [])),
     params(("id" = String, Path, description = "Its id, percent-encoded."), EventParameters),
