@@ -9,6 +9,7 @@ pub mod catalog;
 pub mod grant;
 pub mod id;
 pub mod invoice;
+pub mod locale;
 pub mod money;
 pub mod place;
 pub mod rating;

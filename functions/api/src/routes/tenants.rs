@@ -16,6 +16,7 @@ use domain::{
     TimeZone, Timestamp, Violation,
     id::TenantId,
     invoice,
+    locale::Locale,
     place::Place,
     tenant::TaxProfile,
     text::Slug,
@@ -54,6 +55,9 @@ pub(crate) struct Tenant {
     region: Option<String>,
     /// Whether it pays tax.
     tax_treatment: TaxTreatment,
+    /// The language of its invoices.
+    #[schema(example = "de")]
+    locale: &'static str,
     /// The balance of its credits, in minor units of any currency, below which `credit.balance_low.v1` is sent.
     low_balance_threshold_minor: Option<i64>,
     /// IANA name of the zone in which its days and months begin.
@@ -126,6 +130,7 @@ impl Tenant {
             country: tenant.tax.place.country,
             region: tenant.tax.place.region,
             tax_treatment: tenant.tax.treatment.into(),
+            locale: tenant.locale.tag(),
             low_balance_threshold_minor: tenant.low_balance_minor,
             time_zone: tenant.time_zone.iana_name().unwrap_or("UTC").to_owned(),
             created_at: tenant.created_at,
@@ -154,6 +159,14 @@ pub(crate) struct NewTenant {
     #[serde(default = "utc")]
     #[schema(default = "UTC", example = "Europe/Berlin")]
     time_zone: String,
+    /// The language of its invoices: `en`, `de`, `fr`, `ja` or `zh`.
+    #[serde(default = "english")]
+    #[schema(default = "en", example = "de")]
+    locale: String,
+}
+
+fn english() -> String {
+    Locale::En.tag().to_owned()
 }
 
 fn utc() -> String {
@@ -186,6 +199,9 @@ pub(crate) struct TenantChange {
     region: Option<Option<String>>,
     /// Whether it pays tax; `reverseCharge` needs a `taxId`.
     tax_treatment: Option<TaxTreatment>,
+    /// The language of its invoices from now on: `en`, `de`, `fr`, `ja` or `zh`.
+    #[schema(example = "de")]
+    locale: Option<String>,
     /// The balance of its credits, in minor units of any currency, below which `credit.balance_low.v1` is sent.
     #[serde(default, deserialize_with = "body::sent")]
     #[schema(value_type = Option<i64>, minimum = 0, example = 1000)]
@@ -230,6 +246,7 @@ fn decide(new: NewTenant, id: TenantId, now: Timestamp) -> Result<domain::tenant
         address: new.address,
         tax_id: new.tax_id,
         tax: TaxProfile::default(),
+        locale: locale(&new.locale)?,
         low_balance_minor: None,
         time_zone: time_zone(&new.time_zone)?,
         usage_log: Layouts::default(),
@@ -242,6 +259,10 @@ fn decide(new: NewTenant, id: TenantId, now: Timestamp) -> Result<domain::tenant
 fn time_zone(name: &str) -> Result<TimeZone, Violation> {
     let zone = TimeZone::get(name).ok().filter(|zone| zone.iana_name().is_some());
     zone.ok_or_else(|| Violation::new("/timeZone", "unknown_time_zone", "send an IANA name, such as Europe/Berlin"))
+}
+
+fn locale(tag: &str) -> Result<Locale, Violation> {
+    Locale::parse(tag).map_err(|violation| violation.under("/locale"))
 }
 
 /// List tenants, oldest first
@@ -334,6 +355,7 @@ fn changed(
             },
             treatment: change.tax_treatment.map_or(tenant.tax.treatment, Into::into),
         },
+        locale: change.locale.as_deref().map_or(Ok(tenant.locale), locale)?,
         low_balance_minor: change.low_balance_threshold_minor.unwrap_or(tenant.low_balance_minor),
         ..tenant
     };
@@ -384,6 +406,7 @@ mod tests {
     #[rstest]
     #[case::slug(r#"{"slug":"Acme","name":"Acme"}"#, ("/slug", "invalid_slug"))]
     #[case::zone(r#"{"slug":"acme","name":"Acme","timeZone":"Mars"}"#, ("/timeZone", "unknown_time_zone"))]
+    #[case::locale(r#"{"slug":"acme","name":"Acme","locale":"xx"}"#, ("/locale", "unknown_locale"))]
     #[case::name(r#"{"slug":"acme","name":""}"#, ("/name", "invalid_name"))]
     #[case::email(r#"{"slug":"acme","name":"Acme","email":"nobody"}"#, ("/email", "invalid_email"))]
     fn a_tenant_is_refused_by_the_field(#[case] new: &str, #[case] expect: (&str, &str)) {
@@ -409,6 +432,15 @@ mod tests {
         let change = serde_json::from_str(change).unwrap();
         let tenant = changed(tenant(), &change, Timestamp::UNIX_EPOCH).unwrap();
         assert_eq!((tenant.email.as_deref(), tenant.tax_id.as_deref()), (email, tax_id));
+    }
+
+    #[rstest]
+    #[case::not_sent("{}", Ok(Locale::En))]
+    #[case::sent(r#"{"locale":"de"}"#, Ok(Locale::De))]
+    #[case::unknown(r#"{"locale":"DE"}"#, Err("unknown_locale"))]
+    fn a_locale_is_changed_by_its_tag(#[case] change: &str, #[case] expect: Result<Locale, &str>) {
+        let after = changed(tenant(), &serde_json::from_str(change).unwrap(), Timestamp::UNIX_EPOCH);
+        assert_eq!(after.map(|tenant| tenant.locale).map_err(|violation| violation.code), expect);
     }
 
     /// What is asked for one after the other at the epoch, in Berlin; what it leads to from 02:00 there on.
