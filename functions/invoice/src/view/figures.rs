@@ -1,11 +1,14 @@
 //! How a language writes figures: where it groups, what its decimal sign is, and where the currency stands.
 //!
-//! Invariant: every digit of an exact decimal is printed, and no line can end inside of a figure.
+//! Invariants: every digit of a quantity or rate is printed, and where those of an amount are not, it says so; no line can
+//! end inside of a figure.
 
 use domain::{Decimal, money::Money};
 
 /// Digits of a group.
 const GROUP_DIGITS: usize = 3;
+/// Digits of an exact amount behind its decimal sign: more than any currency has, and as many as a column can hold.
+const AMOUNT_DECIMALS_MAX: u32 = 8;
 
 /// The signs of a language's figures.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +35,18 @@ impl Figures {
     pub(super) fn decimal(self, value: Decimal) -> String {
         let text = self.grouped(&value.abs().normalize().to_string());
         if value.is_sign_negative() && !value.is_zero() { format!("-{text}") } else { text }
+    }
+
+    /// An exact amount, cut off behind [`AMOUNT_DECIMALS_MAX`] digits where a share of days goes on for ever:
+    /// `113.33333333…`.
+    pub(super) fn exact(self, amount: Decimal) -> String {
+        let amount = amount.normalize();
+        if amount.scale() <= AMOUNT_DECIMALS_MAX {
+            return self.decimal(amount);
+        }
+        let cut = amount.trunc_with_scale(AMOUNT_DECIMALS_MAX);
+        let sign = if amount.is_sign_negative() { "-" } else { "" };
+        format!("{sign}{}…", self.grouped(&cut.abs().to_string()))
     }
 
     /// Parts of a hundred, such as `2.9 %`, with all their digits.
@@ -95,6 +110,16 @@ mod tests {
     #[case::chinese(Locale::Zh, "1000.5", "1,000.5")]
     fn a_quantity_keeps_its_digits(#[case] locale: Locale, #[case] value: Decimal, #[case] expect: &str) {
         assert_eq!(Language::of(locale).figures.decimal(value), expect);
+    }
+
+    #[rstest]
+    #[case::as_it_is(Locale::En, "1267.862788", "1,267.862788")]
+    #[case::as_many_as_are_printed(Locale::En, "0.00000001", "0.00000001")]
+    #[case::for_ever(Locale::En, "113.3333333333333333333333333", "113.33333333…")]
+    #[case::not_rounded(Locale::De, "-1166.6666666666666666666666667", "-1.166,66666666…")]
+    #[case::below_what_is_printed(Locale::En, "-0.000000001", "-0.00000000…")]
+    fn an_exact_amount_says_where_it_is_cut_off(#[case] locale: Locale, #[case] amount: Decimal, #[case] expect: &str) {
+        assert_eq!(Language::of(locale).figures.exact(amount), expect);
     }
 
     #[rstest]

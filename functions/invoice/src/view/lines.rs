@@ -14,13 +14,16 @@ use domain::{
 
 /// Between what is said in the quiet line below a description.
 const BETWEEN_DETAILS: &str = " · ";
+/// White space at which no line ends.
+const NO_BREAK_SPACE: &str = "\u{a0}";
 /// What a line's key has behind the price's, where the price comes twice.
 const DAY_MARK: char = '@';
 
 /// The line as printed.
 pub(super) fn line(line: &invoice::Line, language: &Language, numbers: &Numbers) -> Line {
     let printed = explained(line, language, numbers);
-    let days = line.days.map(|days| language.dates.days(days));
+    // What is said about days wraps as a whole.
+    let days = line.days.map(|days| language.dates.days(days).replace(' ', NO_BREAK_SPACE));
     let details: Vec<String> = printed.detail.into_iter().chain(days).collect();
     let detail = (!details.is_empty()).then(|| details.join(BETWEEN_DETAILS));
     Line { detail, ..printed }
@@ -122,7 +125,7 @@ fn row(part: &SubLine, language: &Language) -> Tier {
             | Basis::Fee { .. }
             | Basis::Seats { .. } => figures.decimal(part.unit_price),
         },
-        amount: figures.decimal(part.amount),
+        amount: figures.exact(part.amount),
     }
 }
 
@@ -193,7 +196,7 @@ fn amount_row(step: &Step, language: &Language) -> Option<Tier> {
         }
     };
     let change = step.after - step.before;
-    (!change.is_zero()).then(|| Tier { description, amount: figures.decimal(change), ..Tier::default() })
+    (!change.is_zero()).then(|| Tier { description, amount: figures.exact(change), ..Tier::default() })
 }
 
 #[cfg(test)]

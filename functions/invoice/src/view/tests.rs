@@ -115,6 +115,7 @@ fn printed(statement: Statement, locale: Locale) -> Document {
     Statement { discounts: discount(10_000), ..plain(100_000) },
     &["Subtotal EUR 1,000.00", "Welcome -EUR 100.00", "Amount due EUR 900.00"]
 )]
+#[case::in_favour(plain(-500), &["Subtotal -EUR 5.00", "Amount credited EUR 5.00"])]
 // 19 % of 1,000.00 are 190.00.
 #[case::exclusive(
     Statement { taxes: vat(false, 100_000, 19_000), ..plain(100_000) },
@@ -280,12 +281,12 @@ fn june() -> Option<(domain::Date, domain::Date)> {
 
 #[rstest]
 #[case::own_days(
-    Line { days: june(), ..line(500) }, Locale::En, &["1 @ 5 | 1 – 30 Jun 2026"]
+    Line { days: june(), ..line(500) }, Locale::En, &["1 @ 5 | 1\u{a0}–\u{a0}30\u{a0}Jun\u{a0}2026"]
 )]
 #[case::fee_with_days(
     Line { key: "base@2026-06-01".to_owned(), days: june(), detail: LineDetail::Fee { active_days: 10, full_days: 30 }, ..line(500) },
     Locale::En,
-    &["1 @ EUR 5.00 | Base fee, 10 of 30 days · 1 – 30 Jun 2026"]
+    &["1 @ EUR 5.00 | Base fee, 10 of 30 days · 1\u{a0}–\u{a0}30\u{a0}Jun\u{a0}2026"]
 )]
 #[case::credit(
     Line { key: "base.credit@2026-06-01".to_owned(), detail: LineDetail::Fee { active_days: 10, full_days: 30 }, ..line(-500) },
@@ -303,7 +304,7 @@ fn june() -> Option<(domain::Date, domain::Date)> {
 #[case::adjustment(
     Line { days: june(), detail: adjustment(), ..line(-500) },
     Locale::En,
-    &["-50 @  | Adjusts ACME-0003 · Billed so far: 1,200 · 1 – 30 Jun 2026"]
+    &["-50 @  | Adjusts ACME-0003 · Billed so far: 1,200 · 1\u{a0}–\u{a0}30\u{a0}Jun\u{a0}2026"]
 )]
 #[case::adjustment_in_french(
     Line { detail: adjustment(), ..line(-500) },

@@ -50,6 +50,8 @@ pub(super) struct Texts {
     pub(super) total: &'static str,
     pub(super) credits_applied: &'static str,
     pub(super) amount_due: &'static str,
+    /// Instead of the amount due, where it is given back.
+    pub(super) amount_credited: &'static str,
     pub(super) exempt: &'static str,
     pub(super) reverse_charge: &'static str,
     pub(super) nothing_is_due: &'static str,

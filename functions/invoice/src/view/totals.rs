@@ -1,7 +1,8 @@
 //! From the lines to what is due, row by row: subtotal, discounts, taxes, total, credits.
 //!
 //! Invariants: each row is what takes the row above to the row below, so that a reader can add them up; a tax that the
-//! lines have inside stands below what it is in, and adds nothing; a row that would repeat another is left out.
+//! lines have inside stands below what it is in, and adds nothing; a row that would repeat another is left out; the last
+//! row says in words whether it is paid or given back, not by a sign.
 
 use super::language::Language;
 use crate::pdf::Total;
@@ -41,8 +42,9 @@ pub(super) fn totals(statement: &Statement, language: &Language) -> Result<Vec<T
     if credited.amount_minor != 0 {
         rows.push(row(texts.credits_applied, -i128::from(credited.amount_minor))?);
     }
-    let due = row(texts.amount_due, statement.due()?.amount_minor.into())?;
-    rows.push(Total { strong: true, ..due });
+    let due_minor = i128::from(statement.due()?.amount_minor);
+    let label = if due_minor < 0 { texts.amount_credited } else { texts.amount_due };
+    rows.push(Total { strong: true, ..row(label, due_minor.abs())? });
     Ok(rows)
 }
 

@@ -26,6 +26,7 @@ pub(in crate::view) const TEXTS: Texts = Texts {
     total: "Total",
     credits_applied: "Credits applied",
     amount_due: "Amount due",
+    amount_credited: "Amount credited",
     exempt: "Exempt from tax.",
     reverse_charge: "Reverse charge: the recipient owes the VAT.",
     nothing_is_due: "Nothing is due. This invoice is for your records.",

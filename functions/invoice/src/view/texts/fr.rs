@@ -26,6 +26,7 @@ pub(in crate::view) const TEXTS: Texts = Texts {
     total: "Total",
     credits_applied: "Avoirs utilisés",
     amount_due: "Montant à payer",
+    amount_credited: "Montant en votre faveur",
     exempt: "Exonéré de taxe.",
     reverse_charge: "Autoliquidation\u{a0}: la TVA est due par le preneur.",
     nothing_is_due: "Rien n’est à payer. Cette facture est pour vos dossiers.",

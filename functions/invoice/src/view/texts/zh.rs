@@ -26,6 +26,7 @@ pub(in crate::view) const TEXTS: Texts = Texts {
     total: "总计",
     credits_applied: "已抵扣余额",
     amount_due: "应付金额",
+    amount_credited: "退还金额",
     exempt: "免税。",
     reverse_charge: "反向征税：增值税由服务接收方缴纳。",
     nothing_is_due: "无需付款。本账单仅供存档。",
