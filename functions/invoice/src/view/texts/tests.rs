@@ -10,68 +10,19 @@ use std::collections::BTreeSet;
 const GIVEN: [&str; 3] = ["⟨1⟩", "⟨2⟩", "⟨3⟩"];
 
 /// Every text, by struct patterns without a rest, so that a new one cannot be forgotten.
+#[rustfmt::skip]
 fn all(texts: &Texts) -> Vec<String> {
     let [a, b, c] = GIVEN;
     let Texts {
-        title,
-        paid,
-        from,
-        bill_to,
-        tax_id,
-        invoice_number,
-        date_of_issue,
-        date_due,
-        billing_period,
-        purchase_order,
-        due,
-        nothing_to_pay,
-        credited,
-        description,
-        quantity,
-        unit_price,
-        amount,
-        subtotal,
-        tax,
-        tax_included,
-        total,
-        credits_applied,
-        amount_due,
-        amount_credited,
-        exempt,
-        reverse_charge,
-        nothing_is_due,
-        in_your_favour,
-        pay_by,
-        questions,
-        page,
-        line,
+        title, paid, from, bill_to, tax_id, invoice_number, date_of_issue, date_due, billing_period, purchase_order,
+        due, nothing_to_pay, credited, description, quantity, unit_price, amount, subtotal, tax, tax_included, total,
+        credits_applied, amount_due, amount_credited, exempt, reverse_charge, nothing_is_due, in_your_favour, pay_by,
+        questions, page, line,
     } = texts;
     let mut out: Vec<String> = [
-        title,
-        paid,
-        from,
-        bill_to,
-        invoice_number,
-        date_of_issue,
-        date_due,
-        billing_period,
-        purchase_order,
-        nothing_to_pay,
-        credited,
-        description,
-        quantity,
-        unit_price,
-        amount,
-        subtotal,
-        total,
-        credits_applied,
-        amount_due,
-        amount_credited,
-        exempt,
-        reverse_charge,
-        nothing_is_due,
-        in_your_favour,
-        page,
+        title, paid, from, bill_to, invoice_number, date_of_issue, date_due, billing_period, purchase_order,
+        nothing_to_pay, credited, description, quantity, unit_price, amount, subtotal, total, credits_applied,
+        amount_due, amount_credited, exempt, reverse_charge, nothing_is_due, in_your_favour, page,
     ]
     .map(|text| (*text).to_owned())
     .into();
@@ -80,64 +31,24 @@ fn all(texts: &Texts) -> Vec<String> {
     out
 }
 
+#[rustfmt::skip]
 fn all_of_line(texts: &LineTexts) -> Vec<String> {
     let [a, b, c] = GIVEN;
     let LineTexts {
-        base_fee,
-        fee,
-        credit,
-        seats,
-        some_days,
-        missing_to_minimum,
-        missing_to_commitment,
-        billed_so_far,
-        adjusts,
-        all_units,
-        first_units,
-        units_between,
-        units_over,
-        packages,
-        all_other_units,
-        value,
-        events,
-        events_at_minimum,
-        events_at_maximum,
-        amounts,
-        plus_flat,
-        rounded_up,
-        rounded_down,
-        rounded_nearest,
-        included,
-        discount,
-        at_most,
-        beyond_commitment,
+        base_fee, fee, credit, seats, some_days, missing_to_minimum, missing_to_commitment, billed_so_far, adjusts,
+        all_units, first_units, units_between, units_over, packages, all_other_units, value, events,
+        events_at_minimum, events_at_maximum, amounts, plus_flat, rounded_up, rounded_down, rounded_nearest, included,
+        discount, at_most, beyond_commitment,
     } = texts;
     let mut out: Vec<String> = [
-        base_fee,
-        fee,
-        credit,
-        seats,
-        all_units,
-        all_other_units,
-        value,
-        events,
-        events_at_minimum,
-        events_at_maximum,
+        base_fee, fee, credit, seats, all_units, all_other_units, value, events, events_at_minimum, events_at_maximum,
         amounts,
     ]
     .map(|text| (*text).to_owned())
     .into();
     let around = [
-        missing_to_minimum,
-        missing_to_commitment,
-        billed_so_far,
-        adjusts,
-        first_units,
-        units_over,
-        packages,
-        included,
-        discount,
-        at_most,
+        missing_to_minimum, missing_to_commitment, billed_so_far, adjusts, first_units, units_over, packages, included,
+        discount, at_most,
     ];
     out.extend(around.map(|text| text(a)));
     let around_two = [units_between, plus_flat, rounded_up, rounded_down, rounded_nearest, beyond_commitment];
