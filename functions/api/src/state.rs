@@ -6,7 +6,7 @@
 //! after [`METERS_KEPT`], and at once by an event that no known meter picks. A key that works is remembered for
 //! [`KEYS_KEPT`], which is how long one that was revoked through another process may go on working; one that does not work
 //! never is. The watermark is remembered, as what it has proven stays true: it may only be behind, and it is raised at most
-//! once in [`WATERMARK_KEPT`].
+//! once in [`WATERMARK_KEPT`]. That a day was marked as late is remembered as long as the mark counts for what comes after it.
 
 use cloud::{
     Fault, TenantStore, World,
@@ -25,7 +25,7 @@ use domain::{
         watermark::Watermark,
     },
 };
-use jiff::{SignedDuration, tz::TimeZone};
+use jiff::{SignedDuration, civil::Date, tz::TimeZone};
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -50,6 +50,8 @@ const _: () = assert!(
     TENANTS_KEPT.as_secs() + 60 * (REQUEST_MINUTES_MAX + EVENT_AHEAD_MINUTES_MAX) <= LAYOUT_LEAD.as_secs(),
     "a tenant must be forgotten before a change of its layout may hold"
 );
+/// Late days of tenants that are remembered at once; beyond that all are forgotten.
+const LATE_DAYS_MAX: usize = 20_000;
 /// How long the meters are remembered.
 const METERS_KEPT: SignedDuration = SignedDuration::from_secs(10);
 /// How long the queues are not asked again how much is not counted yet.
@@ -66,6 +68,7 @@ struct Parts {
     meters: Mutex<Option<Arc<MeterIndex>>>,
     groups: Mutex<HashMap<(TenantId, Timestamp), HashSet<GroupDigest>>>,
     watermark: Mutex<Option<KnownWatermark>>,
+    late_days: Mutex<HashMap<(TenantId, Date), Timestamp>>,
 }
 
 /// The watermark as this process has seen it.
@@ -153,6 +156,7 @@ impl Api {
             meters: Mutex::default(),
             groups: Mutex::default(),
             watermark: Mutex::default(),
+            late_days: Mutex::default(),
         }))
     }
 
@@ -248,6 +252,21 @@ impl Api {
             known.clear();
         }
         known.entry((tenant_id, month)).or_default().extend(groups);
+    }
+
+    /// Whether this process has marked a tenant's day as late at most `kept` ago.
+    pub(crate) fn knows_late_day(&self, tenant_id: TenantId, day: Date, now: Timestamp, kept: SignedDuration) -> bool {
+        let marked_at = lock(&self.0.late_days).get(&(tenant_id, day)).copied();
+        marked_at.is_some_and(|marked_at| now.duration_since(marked_at).abs() < kept)
+    }
+
+    /// Remembers that a tenant's day was marked as late.
+    pub(crate) fn remember_late_day(&self, tenant_id: TenantId, day: Date, marked_at: Timestamp) {
+        let mut days = lock(&self.0.late_days);
+        if days.len() >= LATE_DAYS_MAX {
+            days.clear();
+        }
+        days.insert((tenant_id, day), marked_at);
     }
 
     /// The meters, as they were at most [`METERS_KEPT`] ago.

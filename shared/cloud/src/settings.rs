@@ -168,7 +168,12 @@ fn platform_key(value: Option<String>) -> Result<Option<KeyDigest>, SettingsErro
 
 /// Seconds since the epoch, as DynamoDB's time to live wants them.
 pub(crate) fn expires_at(from: Timestamp, days: i64) -> String {
-    from.saturating_add(SignedDuration::from_hours(24 * days)).unwrap_or(Timestamp::MAX).as_second().to_string()
+    expiry(from, days).as_second().to_string()
+}
+
+/// The same instant.
+pub(crate) fn expiry(from: Timestamp, days: i64) -> Timestamp {
+    from.saturating_add(SignedDuration::from_hours(24 * days)).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use domain::{
     Timestamp,
     id::{InvoiceId, TenantId},
     invoice::{Draft, Invoice, Statement},
+    subscription,
     tenant::Tenant,
 };
 use events::CorrelationId;
@@ -75,7 +76,7 @@ pub async fn regenerate(
     let subscription = store.subscription(subscription_id).await?;
     let subscription = subscription.ok_or_else(|| impossible("the subscription does not exist"))?;
     let Some(lines) = statement(world, shelf, &subscription, run).await? else { return Ok(Regenerated::Nothing) };
-    let new_id = InvoiceId::derived(&["regenerated", &id.to_string()]);
+    let new_id = subscription::regenerated_invoice_id(id);
     let notes = void.open.statement.notes.clone();
     issue(world, tenant_id, Statement { id: new_id, notes, ..lines }, correlation_id).await?;
     Ok(Regenerated::As(new_id))

@@ -1,11 +1,13 @@
 //! What a run of a subscription comes to: the terms, the offers that they name, and what was counted become a statement.
 //!
 //! The billing function makes runs of statements, the API shows what one would say, and makes one where it is asked to.
-//! Invariant: the hours of a period are read once, and every price of a run is rated from that one reading.
+//! Invariants: the hours of a period are read once, and every price of a run is rated from that one reading; a run of which
+//! the period had been billed is computed anew only to tell what to adjust.
 
 mod counting;
 mod facts;
 mod issuing;
+mod late;
 mod offers;
 mod run;
 
@@ -22,7 +24,7 @@ use domain::{
 use issuing::Issuing;
 use std::fmt::Display;
 
-/// What `run` of `subscription` charges, without discounts, taxes and credits; `None` if it neither closes nor opens a
+/// What `run` of `subscription` charges, with what became of usage of the periods before it since they were billed, without discounts, taxes and credits; `None` if it neither closes nor opens a
 /// period, or charges nothing at all.
 pub async fn statement(
     world: &World,
@@ -31,7 +33,8 @@ pub async fn statement(
     run: u32,
 ) -> Result<Option<Statement>, Fault> {
     let Some(period) = subscription.invoice_period(run).map_err(impossible)? else { return Ok(None) };
-    let lines = lines(world, shelf, subscription, run).await?;
+    let mut lines = lines(world, shelf, subscription, run).await?;
+    lines.extend(late::adjustments(world, shelf, subscription, run, &lines).await?);
     if lines.is_empty() {
         return Ok(None);
     }
@@ -54,7 +57,7 @@ pub async fn statement(
     }))
 }
 
-/// The lines of `run`.
+/// The lines of `run`, without adjustments of earlier ones.
 pub async fn lines(world: &World, shelf: &Shelf, subscription: &Subscription, run: u32) -> Result<Vec<Line>, Fault> {
     let wanted = subscription.offers_wanted(run).map_err(impossible)?;
     let offers = offers(world, shelf, &wanted).await?;

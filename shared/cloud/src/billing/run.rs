@@ -77,10 +77,11 @@ pub async fn make(
             return Ok((Made::NotOver, about(run)));
         }
         // What is charged in advance waits for no usage.
-        let has_grace = run > 0 && !matches!(asked, Asked::WithoutGrace(_));
-        let grace = if has_grace { world.settings().invoice_grace } else { SignedDuration::ZERO };
-        let closes_at = over_at.checked_add(grace).map_err(|_| out_of_calendar(CalendarError))?;
-        let needed = if now < closes_at { over_at } else { closes_at };
+        let grace = if run > 0 { world.settings().invoice_grace } else { SignedDuration::ZERO };
+        let grace_ends_at = over_at.checked_add(grace).map_err(|_| out_of_calendar(CalendarError))?;
+        let closes_at = if matches!(asked, Asked::WithoutGrace(_)) { over_at } else { grace_ends_at };
+        // Who was issued after the grace, however it was asked for, has all usage of the grace: `late` relies on it.
+        let needed = if now < grace_ends_at { over_at } else { grace_ends_at };
         // Asked before the counters are read, which therefore hold everything up to it.
         if run > 0 && world.complete_through().await?.is_none_or(|through| through < needed) {
             return Ok((Made::NotCounted, about(run)));

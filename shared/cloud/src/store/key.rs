@@ -14,6 +14,7 @@ use domain::{
     text::{Hex, Slug},
     usage::Bucket,
 };
+use jiff::civil::Date;
 use std::{collections::HashMap, num::NonZeroU32};
 use usage_log::Lane;
 use uuid::Uuid;
@@ -47,6 +48,7 @@ pub(crate) enum Key<'a> {
     LaneHour { lane: &'a Lane, hour: Timestamp },
     Members { lane: &'a Lane, meter_id: MeterId, hour: Timestamp, epoch: u64, page: &'a str },
     Groups { tenant_id: TenantId, month: Timestamp },
+    LateDay { tenant_id: TenantId, day: Date },
     Watermark,
     // invoices
     Invoice(TenantId, InvoiceId),
@@ -79,6 +81,9 @@ pub(crate) const ADJUSTERS: &str = "ADJUSTER#";
 pub(crate) const REDEMPTIONS: &str = "ADJUSTER#COUPON#";
 pub(crate) const GRANTS: &str = "ADJUSTER#GRANT#";
 
+/// What the sort keys of late days start with.
+pub(crate) const LATE_DAYS: &str = "LATE#";
+
 /// What the sort keys of a ledger's entries start with.
 pub(crate) const LEDGER: &str = "LEDGER#";
 
@@ -110,6 +115,11 @@ pub(crate) fn tax_rates_of(country: Option<&str>) -> String {
 /// What the uses of a grant start with.
 pub(crate) fn burns_of(grant_id: GrantId) -> String {
     format!("BURN#{grant_id}#")
+}
+
+/// Sort key of a late day; sorts by day.
+pub(crate) fn late_day(day: Date) -> String {
+    format!("{LATE_DAYS}{day}")
 }
 
 /// Digits of a segment's digest that its key holds: enough to tell the segments of one number apart.
@@ -172,6 +182,7 @@ impl Key<'_> {
                 format!("V#{meter_id}#{}#{}#{epoch:016x}#{page}", sortable(*hour), lane_tag(lane)),
             ),
             Self::Groups { tenant_id, month } => (tenant_partition(*tenant_id), format!("GROUPS#{}", sortable(*month))),
+            Self::LateDay { tenant_id, day } => (tenant_partition(*tenant_id), late_day(*day)),
             Self::Watermark => ("WATERMARK".to_owned(), "USAGE".to_owned()),
             Self::Invoice(id, invoice) => (tenant_partition(*id), format!("INVOICE#{invoice}")),
             Self::InvoiceListed(id, at, invoice) => {

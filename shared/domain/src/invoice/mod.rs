@@ -3,6 +3,7 @@
 //! `Draft → Open → Paid | Void | Uncollectible`. Invariants: the total is the sum of the rounded lines; an open invoice
 //! never changes, has its number, and is paid at once where nothing is due.
 
+mod adjustment;
 mod credit_note;
 mod digest;
 mod line;
@@ -12,6 +13,7 @@ mod settlement;
 mod settlement_tests;
 mod statement;
 
+pub use adjustment::{ADJUSTMENT_SUFFIX, Adjustable};
 pub use credit_note::{CreditNote, CreditedLine, MEMO_LENGTH_MAX, NewCreditNote, Portion};
 pub use digest::digest;
 pub use line::{Evidence, Line, LineDetail, Source, TRUE_UP_SUFFIX};

@@ -98,6 +98,12 @@ pub fn invoice_id(subscription: SubscriptionId, n: u32) -> InvoiceId {
     InvoiceId::derived(&["invoice", &subscription.to_string(), &n.to_string()])
 }
 
+/// The id of the invoice that is written in place of the void invoice `id`: there is one, however often it is asked for.
+#[must_use]
+pub fn regenerated_invoice_id(id: InvoiceId) -> InvoiceId {
+    InvoiceId::derived(&["regenerated", &id.to_string()])
+}
+
 /// The id of the invoice of `run`: that of the period it closes; run 0, which closes none, has one of its own.
 #[must_use]
 pub fn run_invoice_id(subscription: SubscriptionId, run: u32) -> InvoiceId {

@@ -1,4 +1,4 @@
-//! Decides on a correction, and publishes it.
+//! Decides on a correction, marks its day as late if that is over, and publishes it.
 //!
 //! Refused are, in this order: a reason that is none, an event that is void, and, to amend, content that would be refused
 //! if it were sent, its age aside. A correction that was carried out is answered as it was the first time.
@@ -6,7 +6,7 @@
 use super::story::{self, EventStatus};
 use crate::{
     problem::Problem,
-    routes::usage_events::{admit, check_picked, groups_of, too_many_groups, unpacked},
+    routes::usage_events::{admit, check_picked, groups_of, mark_instant, too_many_groups, unpacked},
     state::{Api, KnownTenant, MeterIndex},
 };
 use cloud::store::{GroupDigest, group_digest};
@@ -119,6 +119,8 @@ impl Correcting<'_> {
     }
 
     async fn publish(&self, reason: &str, batch: &Batch, void: bool) -> Result<(), Problem> {
+        // Where its invoice was issued, the next one is to adjust it.
+        mark_instant(self.api, self.tenant, batch.event(0).occurred_at(), self.now).await?;
         let data = UsageCorrectedV1 {
             correction_id: self.id,
             time_zone: self.tenant.time_zone_name().to_owned(),

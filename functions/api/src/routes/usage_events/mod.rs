@@ -1,17 +1,20 @@
-//! Usage events come in: read ([`parse`]), decided one by one ([`decide`]), packed ([`pack`]) and published.
+//! Usage events come in: read ([`parse`]), decided one by one ([`decide`]), marked where they are late ([`late`]), packed
+//! ([`pack`]) and published.
 //!
 //! Invariants: an event is answered `accepted` only after the topic has taken it; a bad event holds back no good one;
-//! what the topic refused is answered `retry`, exactly that. Only `decide` knows rules, and it does no I/O: whom the
+//! what the topic refused, or could not be marked as late, is answered `retry`, exactly that. Only `decide` knows rules, and it does no I/O: whom the
 //! events are for and which meters there are is loaded before.
 
 mod decide;
 mod groups;
+mod late;
 mod pack;
 mod parse;
 
 pub(super) use self::{
     decide::{SOURCE_DEFAULT, check_picked, groups_of, too_many_groups, unpacked},
     groups::admit,
+    late::mark_instant,
 };
 
 use self::{
@@ -151,7 +154,10 @@ pub(crate) async fn send(
     let mut decided = decide::decide(&parsed, &tenants, &meters, now);
     let refused = groups::refused(&api, &decided).await?;
     decide::refuse_groups(&mut decided, &refused);
-    let Decided { mut verdicts, drafts } = decided;
+    let Decided { mut verdicts, mut drafts } = decided;
+    let unmarked = late::mark_drafts(&api, &mut drafts, now).await;
+    let unmarked = unmarked.map_err(|error| Problem::internal(error.to_string()))?;
+    decide::withdraw(&mut verdicts, unmarked.into_iter());
     let packed = pack::pack(&drafts, &correlation_id, now)?;
     let (messages, positions): (Vec<_>, Vec<_>) = packed.into_iter().map(|p| (p.message, p.positions)).unzip();
     if let Err(failed) = api.world().publish(&messages).await {
