@@ -262,6 +262,7 @@ fn every_function_finds_its_settings() {
             name if variables[name].is_null() => None,
             "INVOICE_GRACE_MINUTES" | "PAYMENT_TERM_DAYS" | "SEGMENT_INLINE_BYTES" => Some("1".to_owned()),
             "WEBHOOK_ALLOW_PRIVATE_ADDRESSES" => Some("false".to_owned()),
+            "SELLER_COLOUR" => Some("#3d4ed8".to_owned()),
             _ => Some("value".to_owned()),
         };
         let settings = Settings::from(value).unwrap_or_else(|error| panic!("{function}: {error}"));

@@ -4,7 +4,7 @@
 //! lies beside it; the record of the PDF and the fact that it is ready are one transaction.
 
 pub mod pdf;
-mod view;
+pub mod view;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use cloud::{
@@ -13,11 +13,20 @@ use cloud::{
     spend::{self, Function},
     store::{Consumer, PdfRecord, StoredInvoice},
 };
-use domain::{id::InvoiceId, invoice, tenant::Tenant};
+use domain::{
+    id::InvoiceId,
+    invoice::{self, LineDetail, Statement},
+    tenant::Tenant,
+};
 use events::{Envelope, InvoiceFinalizedV1, InvoiceReadyV1, Message};
+use std::collections::BTreeSet;
+use view::Numbers;
 
 /// Invoices that are printed at a time: printing is CPU, and a function has one.
 const INVOICES_AT_ONCE: usize = 2;
+/// Adjusted invoices whose numbers are looked up for one print: an adjustment is of the last few periods. Beyond, their ids
+/// are printed.
+const REFERENCES_MAX: usize = 24;
 
 /// Prints the invoice of every message in `event`; answers which messages to deliver again.
 pub async fn handle(world: &World, event: SqsEvent) -> SqsBatchResponse {
@@ -49,8 +58,9 @@ async fn store_pdf(
     tenant: &Tenant,
 ) -> Result<(), Fault> {
     let id = envelope.data.invoice_id;
-    let document = view::document(&stored.invoice, tenant, &world.settings().seller);
-    let document = document.ok_or_else(|| Fault::permanent("print invoice", "the invoice is still a draft"))?;
+    let numbers = adjusted(world, envelope, stored.invoice.statement()).await?;
+    let document = view::document(&stored.invoice, tenant, &world.settings().seller, &numbers);
+    let document = document.map_err(|error| Fault::permanent("print invoice", error))?;
     let bytes = pdf::print(&document).map_err(|error| Fault::permanent("print invoice", error))?;
     let key = format!("{}/{id}.pdf", envelope.subject);
     let digest = document.metadata.identifier;
@@ -59,6 +69,31 @@ async fn store_pdf(
     world.store(envelope.subject).record_pdf(id, &PdfRecord { key, ready_at: world.now() }, &fact).await?;
     world.metrics().count(&world.settings().stage, "invoice", "InvoicesPrinted", 1, world.now());
     Ok(())
+}
+
+/// The numbers of the invoices that `statement` adjusts.
+async fn adjusted(
+    world: &World,
+    envelope: &Envelope<InvoiceFinalizedV1>,
+    statement: &Statement,
+) -> Result<Numbers, Fault> {
+    let of = |line: &invoice::Line| match line.detail {
+        LineDetail::Adjustment { of, .. } => Some(of),
+        LineDetail::Fee { .. }
+        | LineDetail::Usage { .. }
+        | LineDetail::Seats { .. }
+        | LineDetail::OneOff { .. }
+        | LineDetail::TrueUp { .. } => None,
+    };
+    let references: BTreeSet<InvoiceId> = statement.lines.iter().filter_map(of).collect();
+    let store = world.store(envelope.subject);
+    let mut numbers = Numbers::new();
+    for id in references.into_iter().take(REFERENCES_MAX) {
+        let stored = store.invoice(id).await?;
+        let issued = stored.as_ref().and_then(|stored| stored.invoice.issued());
+        numbers.extend(issued.map(|open| (id, open.number.clone())));
+    }
+    Ok(numbers)
 }
 
 fn ready(

@@ -79,7 +79,12 @@ pub struct Seller {
     pub email: String,
     /// VAT or tax number.
     pub tax_id: String,
+    /// Its colour on invoices: red, green, blue.
+    pub colour: [u8; 3],
 }
+
+/// Indigo, unless the operator chose another colour: readable on white, and in grey when it is printed.
+const SELLER_COLOUR: [u8; 3] = [0x3d, 0x4e, 0xd8];
 
 /// Grace that applies unless the operator chose another.
 const INVOICE_GRACE_MINUTES: i64 = 60;
@@ -134,12 +139,25 @@ impl Settings {
                 address: required("SELLER_ADDRESS")?.split('|').map(|line| line.trim().to_owned()).collect(),
                 email: text("SELLER_EMAIL").unwrap_or_default(),
                 tax_id: text("SELLER_TAX_ID").unwrap_or_default(),
+                colour: match text("SELLER_COLOUR") {
+                    None => SELLER_COLOUR,
+                    Some(value) => colour(&value).ok_or(SettingsError::Malformed("SELLER_COLOUR"))?,
+                },
             },
             invoice_grace: SignedDuration::from_mins(number("INVOICE_GRACE_MINUTES", INVOICE_GRACE_MINUTES)?),
             payment_term: SignedDuration::from_hours(24 * number("PAYMENT_TERM_DAYS", PAYMENT_TERM_DAYS)?),
             webhook_allow_private_addresses: flag("WEBHOOK_ALLOW_PRIVATE_ADDRESSES")?,
         })
     }
+}
+
+/// Reads `#rrggbb`.
+fn colour(text: &str) -> Option<[u8; 3]> {
+    // A sign is no digit, though the parser of numbers would take one.
+    let is_colour = |digits: &&str| digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let digits = text.strip_prefix('#').filter(is_colour)?;
+    let [_, red, green, blue] = u32::from_str_radix(digits, 16).ok()?.to_be_bytes();
+    Some([red, green, blue])
 }
 
 /// The operator's key is digested at once: from here on nothing can print it.
@@ -170,6 +188,7 @@ mod tests {
                 || name.ends_with("DAYS")
                 || name.ends_with("BYTES")
                 || name.ends_with("ADDRESSES")
+                || name.ends_with("COLOUR")
             {
                 ""
             } else {
@@ -186,12 +205,22 @@ mod tests {
         assert_eq!(settings.payment_term, SignedDuration::from_hours(14 * 24));
         assert!(!settings.webhook_allow_private_addresses);
         assert_eq!(settings.seller.address, ["1 Road", "Town"]);
+        assert_eq!(settings.seller.colour, [61, 78, 216]);
+    }
+
+    #[test]
+    fn a_colour_is_read_by_its_channels() {
+        let settings = Settings::from(lookup(&[("SELLER_COLOUR", "#0d94F0")])).unwrap();
+        assert_eq!(settings.seller.colour, [13, 148, 240]);
     }
 
     #[rstest]
     #[case::missing(&[("TOPIC_ARN", "")], SettingsError::Missing("TOPIC_ARN"))]
     #[case::negative(&[("PAYMENT_TERM_DAYS", "-1")], SettingsError::Malformed("PAYMENT_TERM_DAYS"))]
     #[case::no_flag(&[("WEBHOOK_ALLOW_PRIVATE_ADDRESSES", "yes")], SettingsError::Malformed("WEBHOOK_ALLOW_PRIVATE_ADDRESSES"))]
+    #[case::no_colour(&[("SELLER_COLOUR", "indigo")], SettingsError::Malformed("SELLER_COLOUR"))]
+    #[case::short_colour(&[("SELLER_COLOUR", "#fff")], SettingsError::Malformed("SELLER_COLOUR"))]
+    #[case::colour_without_sign(&[("SELLER_COLOUR", "0d9488")], SettingsError::Malformed("SELLER_COLOUR"))]
     #[case::no_key(&[("PLATFORM_KEY", "two words")], SettingsError::Malformed("PLATFORM_KEY"))]
     fn a_bad_setting_is_named(#[case] changes: &'static [(&'static str, &'static str)], #[case] expect: SettingsError) {
         assert_eq!(Settings::from(lookup(changes)).unwrap_err(), expect);

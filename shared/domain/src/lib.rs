@@ -10,6 +10,7 @@ pub mod grant;
 pub mod id;
 pub mod invoice;
 pub mod ledger;
+pub mod locale;
 pub mod money;
 pub mod place;
 pub mod rating;

@@ -5,6 +5,7 @@ use crate::{
     grant::CREDIT_MINOR_MAX,
     id::TenantId,
     invoice::{NumberFormat, TaxTreatment},
+    locale::Locale,
     place::Place,
     text::{self, Slug},
     usage::Layouts,
@@ -36,6 +37,8 @@ pub struct Tenant {
     pub tax_id: Option<String>,
     /// Where and how it is taxed.
     pub tax: TaxProfile,
+    /// The language of its invoices.
+    pub locale: Locale,
     /// The balance of its credits, in minor units of any currency, below which it is told; `None` for never.
     pub low_balance_minor: Option<i64>,
     /// Where its civil days begin; fixed at creation, since hours already counted keep their bounds.
@@ -127,6 +130,7 @@ mod tests {
             address: vec!["Road 1".to_owned()],
             tax_id: Some("DE123456789".to_owned()),
             tax: TaxProfile::default(),
+            locale: Locale::En,
             low_balance_minor: None,
             time_zone: TimeZone::UTC,
             invoice_number: NumberFormat::default(),

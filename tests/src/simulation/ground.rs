@@ -6,6 +6,7 @@
 use super::chance::Chance;
 use super::hooks::Hooks;
 use super::ledger::Tenant;
+use super::pricing;
 use super::profile::{Profile, Sabotage};
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
@@ -119,7 +120,9 @@ impl Ground {
             self.create("/v1/meters", &meter).await?;
         }
         if profile.closes {
-            self.create("/v1/plans", &super::pricing::plan()).await?;
+            self.create("/v1/plans", &pricing::plan()).await?;
+            self.create("/v1/coupons", &pricing::coupon()).await?;
+            self.create("/v1/tax-rates", &pricing::tax_rate()).await?;
         }
         for tenant in tenants {
             let profile_body = json!({"slug": tenant.slug, "name": tenant.slug, "timeZone": tenant.zone});
@@ -127,6 +130,9 @@ impl Ground {
             let key = self.create(&format!("/v1/api-keys?tenant={}", tenant.slug), &json!({"name": "sim"})).await?;
             tenant.key = key["key"].as_str().unwrap_or_default().to_owned();
             if profile.closes {
+                let coupon = json!({"coupon": "tenth"});
+                self.create(&format!("/v1/tenants/{}/coupons", tenant.slug), &coupon).await?;
+                self.create("/v1/credits/grants", &pricing::grant(&tenant.slug)).await?;
                 let subscription = json!({"plan": "plan", "startsOn": "2026-05-01"});
                 self.create(&format!("/v1/subscriptions?tenant={}", tenant.slug), &subscription).await?;
                 let endpoint = json!({"url": format!("https://hooks.example/{}", tenant.slug)});

@@ -8,7 +8,7 @@
 use super::auditor::Counted;
 use super::ground::Ground;
 use super::ledger::{Ledger, Outcome, Tenant};
-use super::pricing::{self, Used};
+use super::pricing::{self, Charged, Used};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -74,6 +74,8 @@ async fn audit_tenant(ground: &Ground, ledger: &Ledger, tenant: &Tenant, counted
         return Err(format!("the invoice is for {} to {}", text("firstDay"), text("lastDay")));
     }
     charges(ledger, tenant, counted, invoice)?;
+    adds_up(invoice)?;
+    booked(ground, tenant, invoice).await?;
     printed(ground, tenant, &text("id")).await?;
     announced(ground, tenant).await
 }
@@ -99,10 +101,12 @@ fn charges(ledger: &Ledger, tenant: &Tenant, counted: &[Counted], invoice: &Valu
             may.push(*content);
         }
     }
-    let charged = invoice["totalMinor"].as_i64().map(i128::from);
+    let cents = |name: &str| invoice[name].as_i64().map(i128::from);
+    let said = (cents("subtotalMinor"), cents("totalMinor"), cents("dueMinor"));
     let agrees = |chosen: &[usize]| {
         let used = used(ledger, chosen);
-        charged == Some(pricing::total_cents(used)) && quantities(invoice) == Some(used)
+        let Charged { subtotal, total, due } = pricing::price(used);
+        said == (Some(subtotal), Some(total), Some(due)) && quantities(invoice) == Some(used)
     };
     if agrees(&must) || may.len() > CHOICES_MAX {
         return Ok(());
@@ -115,9 +119,9 @@ fn charges(ledger: &Ledger, tenant: &Tenant, counted: &[Counted], invoice: &Valu
         }
     }
     let (wanted, open) = (used(ledger, &must), may.len());
-    let cents = pricing::total_cents(wanted);
+    let charged = pricing::price(wanted);
     Err(format!(
-        "the invoice charges {charged:?} cents for {:?}, not {cents} for {wanted:?} and any of {open} more events",
+        "the invoice says {said:?} cents for {:?}, not {charged:?} for {wanted:?} and any of {open} more events",
         quantities(invoice)
     ))
 }
@@ -138,6 +142,31 @@ fn quantities(invoice: &Value) -> Option<Used> {
         super::auditor::milli(&line["quantity"])
     };
     Some(Used { calls: quantity("calls")? / 1_000, bytes_milli: quantity("bytes")?, users: quantity("users")? / 1_000 })
+}
+
+/// Whether what was taken off the lines, and the tax on them, is what the invoice says together.
+fn adds_up(invoice: &Value) -> Result<(), String> {
+    let sum = |list: &Value| list.as_array().into_iter().flatten().filter_map(Value::as_i64).sum::<i64>();
+    let [discount, tax] = ["discounts", "taxes"].map(|name| sum(&invoice[name][0]["linesMinor"]));
+    let lines = invoice["lines"].as_array().into_iter().flatten();
+    let lines: i64 = lines.filter_map(|line| line["amountMinor"].as_i64()).sum();
+    let said = |name: &str| invoice[name].as_i64().unwrap_or_default();
+    let all = [lines - said("subtotalMinor"), discount - said("discountMinor"), tax - said("taxMinor")];
+    let total = lines - discount + tax - said("totalMinor");
+    if all == [0; 3] && total == 0 { Ok(()) } else { Err(format!("the lines do not add up: {all:?}, {total}")) }
+}
+
+/// Whether the tenant's books hold, and say that it owes what the invoice says.
+async fn booked(ground: &Ground, tenant: &Tenant, invoice: &Value) -> Result<(), String> {
+    let verified = ground.get(&format!("/v1/ledger/verify?tenant={}", tenant.slug)).await?;
+    let books = ground.get(&format!("/v1/ledger/balance?tenant={}", tenant.slug)).await?;
+    let mut accounts = books["balances"].as_array().into_iter().flatten();
+    let owed = accounts.find(|balance| balance["account"] == "receivable").map(|balance| &balance["amountMinor"]);
+    // The grant, the charge, and the credit that paid a part of it.
+    if verified["ok"] == true && verified["entries"] == 3 && owed == Some(&invoice["dueMinor"]) {
+        return Ok(());
+    }
+    Err(format!("{} is due, and the books say {books}, {verified}", invoice["dueMinor"]))
 }
 
 async fn printed(ground: &Ground, tenant: &Tenant, invoice: &str) -> Result<(), String> {

@@ -1,24 +1,57 @@
-//! The auditor's own pricing of the simulation's one plan: a base fee and three prices per unit, in integers.
+//! The auditor's own pricing of the simulation's one plan, from the price of a unit to what is to be paid, in integers.
+//!
+//! It shares nothing with the rating that it is held against: a base fee, calls in two tiers, bytes in packages, users at the
+//! price of the tier that holds them all; then a coupon, a tax, and credit.
 
 use serde_json::{Value, json};
 
 /// Charged once a period, in cents.
 const BASE_FEE_CENTS: i128 = 1_000;
-/// What a call costs, in hundredths of a cent: 0.0125 a call, so that lines need rounding.
-const CALL_CENTIS: i128 = 125;
-/// What a byte costs, in hundredths of a cent.
-const BYTE_CENTIS: i128 = 3;
-/// What a user costs, in hundredths of a cent.
-const USER_CENTIS: i128 = 3_333;
+/// Calls of the first tier.
+const FIRST_CALLS: i128 = 10;
+/// What a call of it costs, in hundredths of a cent: 0.0125 a call, so that lines need rounding.
+const FIRST_CALL_CENTIS: i128 = 125;
+/// What a later call costs, and what entering the second tier does, in hundredths of a cent.
+const LATER_CALL_CENTIS: (i128, i128) = (90, 5_000);
+/// Bytes that are free, bytes of a package, in thousandths, and what one costs in cents.
+const PACKAGE: (i128, i128, i128) = (1_000, 7_000, 2);
+/// What a user costs in hundredths of a cent where there are no more than so many, and where there are.
+const USER_CENTIS: (i128, i128, i128) = (3, 3_333, 2_999);
+/// What the coupon takes off, and what tax is added, in percent.
+const PERCENT: (i128, i128) = (10, 19);
+/// What every tenant was granted, in cents; less than the base fee, so that it is always used up.
+pub(super) const GRANT_CENTS: i128 = 500;
 
 /// The plan, as it is published.
 #[must_use]
 pub(super) fn plan() -> Value {
-    let price = |meter: &str, unit_price: &str| json!({"key": meter, "name": meter, "meter": meter, "model": {"type": "perUnit", "unitPrice": unit_price}});
+    let price = |meter: &str, model: Value| json!({"key": meter, "name": meter, "meter": meter, "model": model});
+    let tier = |up_to: Option<u8>, price: &str, fee: &str| json!({"upTo": up_to.map(|n| n.to_string()), "unitPrice": price, "flatFee": fee});
+    let calls = json!({"type": "graduated", "tiers": [tier(Some(10), "0.0125", "0"), tier(None, "0.009", "0.5")]});
+    let bytes = json!({"type": "package", "size": "7", "packagePrice": "0.02", "freeUnits": "1"});
+    let users = json!({"type": "volume", "tiers": [tier(Some(3), "0.3333", "0"), tier(None, "0.2999", "0")]});
     json!({
         "slug": "plan", "name": "Plan", "currency": "USD", "baseFeeMinor": 1000,
-        "prices": [price("calls", "0.0125"), price("bytes", "0.0003"), price("users", "0.3333")],
+        "prices": [price("calls", calls), price("bytes", bytes), price("users", users)],
     })
+}
+
+/// The coupon that every tenant is given.
+#[must_use]
+pub(super) fn coupon() -> Value {
+    json!({"code": "tenth", "name": "Tenth", "percentOff": "10", "duration": "forever"})
+}
+
+/// The tax of everywhere.
+#[must_use]
+pub(super) fn tax_rate() -> Value {
+    json!({"name": "VAT", "percent": "19", "inclusive": false})
+}
+
+/// The credit that `tenant` is granted.
+#[must_use]
+pub(super) fn grant(tenant: &str) -> Value {
+    json!({"tenant": tenant, "name": "Prepaid", "kind": "paid", "amountMinor": 500, "currency": "USD"})
 }
 
 /// What was used in a period.
@@ -32,13 +65,41 @@ pub(super) struct Used {
     pub(super) users: i128,
 }
 
-/// What a whole period costs in cents: each line is rounded once, half up, and the lines are added.
+/// What a whole period comes to, in cents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Charged {
+    /// The lines, each rounded once, half up.
+    pub(super) subtotal: i128,
+    /// Less the coupon, with tax.
+    pub(super) total: i128,
+    /// Less the credit.
+    pub(super) due: i128,
+}
+
+/// Prices a whole period.
 #[must_use]
-pub(super) fn total_cents(used: Used) -> i128 {
-    BASE_FEE_CENTS
-        + rounded(used.calls * CALL_CENTIS, 100)
-        + rounded(used.bytes_milli * BYTE_CENTIS, 100_000)
-        + rounded(used.users * USER_CENTIS, 100)
+pub(super) fn price(used: Used) -> Charged {
+    let subtotal = BASE_FEE_CENTS + calls(used.calls) + bytes(used.bytes_milli) + users(used.users);
+    let net = subtotal - rounded(subtotal * PERCENT.0, 100);
+    let total = net + rounded(net * PERCENT.1, 100);
+    Charged { subtotal, total, due: total - GRANT_CENTS }
+}
+
+fn calls(calls: i128) -> i128 {
+    let later = (calls - FIRST_CALLS).max(0);
+    let entered = if later > 0 { LATER_CALL_CENTIS.1 } else { 0 };
+    rounded((calls - later) * FIRST_CALL_CENTIS + later * LATER_CALL_CENTIS.0 + entered, 100)
+}
+
+fn bytes(bytes_milli: i128) -> i128 {
+    let (free, size, cents) = PACKAGE;
+    // A package that was begun counts.
+    ((bytes_milli - free).max(0) + size - 1) / size * cents
+}
+
+fn users(users: i128) -> i128 {
+    let (few, each_of_few, each_of_many) = USER_CENTIS;
+    rounded(users * if users <= few { each_of_few } else { each_of_many }, 100)
 }
 
 /// `amount` ÷ `unit`, half up; neither is negative.
@@ -51,16 +112,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_line_is_rounded_once_half_up() {
-        let used = |calls, bytes_milli, users| Used { calls, bytes_milli, users };
-        // Nothing used: the base fee.
-        assert_eq!(total_cents(used(0, 0, 0)), 1_000);
+    fn lines_are_rounded_once_and_then_discounted_taxed_and_paid() {
+        let used = |calls, bytes_milli, users| price(Used { calls, bytes_milli, users });
+        // Nothing used: the base fee; 10.00 less 1.00 is 9.00, with 1.71 of tax 10.71, of which credit pays 5.00.
+        assert_eq!(used(0, 0, 0), Charged { subtotal: 1_000, total: 1_071, due: 571 });
         // 2 × 1.25 = 2.50 → 3.
-        assert_eq!(total_cents(used(2, 0, 0)), 1_003);
-        // 16.667 × 0.03 = 0.50001 → 1, and 16.666 × 0.03 = 0.49998 → 0.
-        assert_eq!(total_cents(used(0, 16_667, 0)), 1_001);
-        assert_eq!(total_cents(used(0, 16_666, 0)), 1_000);
-        // 3 × 33.33 = 99.99 → 100.
-        assert_eq!(total_cents(used(0, 0, 3)), 1_100);
+        assert_eq!(used(2, 0, 0).subtotal, 1_003);
+        // 10 × 1.25 = 12.50 → 13; the eleventh costs 0.90 and 50 for entering: 63.40 → 63.
+        assert_eq!((used(10, 0, 0).subtotal, used(11, 0, 0).subtotal), (1_013, 1_063));
+        // The first byte is free; up to 8 is one package, and a thousandth more another.
+        assert_eq!([1_000, 1_001, 8_000, 8_001].map(|milli| used(0, milli, 0).subtotal), [1_000, 1_002, 1_002, 1_004]);
+        // 3 × 33.33 = 99.99 → 100, 4 × 29.99 = 119.96 → 120.
+        assert_eq!((used(0, 0, 3).subtotal, used(0, 0, 4).subtotal), (1_100, 1_120));
+        // 11.20 less 1.12 is 10.08, with 1.9152 of tax 12.00.
+        assert_eq!(used(0, 0, 4).total, 1_200);
     }
 }

@@ -83,6 +83,7 @@ async fn a_tenant_is_refused_by_the_field() {
         (json!({"slug": "Initech!"}), (422, "invalid_request", "/slug", "invalid_slug")),
         (json!({"name": " "}), (422, "invalid_request", "/name", "invalid_name")),
         (json!({"timeZone": "Moon/Base"}), (422, "invalid_request", "/timeZone", "unknown_time_zone")),
+        (json!({"locale": "xx"}), (422, "invalid_request", "/locale", "unknown_locale")),
         (json!({"email": "nobody"}), (422, "invalid_request", "/email", "invalid_email")),
         (
             json!({"address": ["1", "2", "3", "4", "5", "6", "7"]}),

@@ -20,17 +20,20 @@ async fn a_tenant_is_found_by_id_and_slug_and_changes_but_for_what_is_fixed() {
     let api = Api::open().await;
     let new = json!({
         "slug": "initech", "name": "株式会社 Initech", "email": "billing@initech.example", "taxId": "DE1",
-        "address": ["Road 1", "Germany"], "timeZone": "Europe/Berlin",
+        "address": ["Road 1", "Germany"], "timeZone": "Europe/Berlin", "locale": "ja",
     });
     let made = api.post("/v1/tenants", PLATFORM_KEY, &new).await.good();
     assert_eq!(made.status, 201);
     holds(&made.body, &new);
     assert_eq!(made.body["createdAt"], "2026-06-01T00:30:00Z");
     let id = made.text("id");
-    let patch = r#"{"name":"Initech AG","email":null}"#;
+    let patch = r#"{"name":"Initech AG","email":null,"locale":"de"}"#;
     let extra = Extra { headers: &[("content-type", "application/json")], body: Some(patch) };
     let changed = api.call(Method::PATCH, "/v1/tenants/initech", Some(PLATFORM_KEY), extra).await.good();
-    holds(&changed.body, &json!({"name": "Initech AG", "email": null, "taxId": "DE1", "slug": "initech"}));
+    holds(
+        &changed.body,
+        &json!({"name": "Initech AG", "email": null, "taxId": "DE1", "slug": "initech", "locale": "de"}),
+    );
     for name in ["initech", &id] {
         let found = api.get(&format!("/v1/tenants/{name}"), PLATFORM_KEY).await.good();
         assert_eq!(found.body, changed.body, "{name}");

@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 pub(crate) struct Books {
     pub(crate) api: Api,
     pub(crate) subscription: SubscriptionId,
+    coupon: CouponId,
     /// Path of the invoice.
     pub(crate) path: String,
 }
@@ -32,14 +33,18 @@ impl Books {
         let new = json!({"plan": "basic"});
         let made = api.post("/v1/subscriptions?tenant=acme", PLATFORM_KEY, &new).await.good();
         let subscription = made.text("id").parse().unwrap();
-        let id = routes::bill(&api, subscription, 0, invoice(&api, subscription, 0)).await;
-        Self { api, subscription, path: format!("/v1/invoices/{id}") }
+        let coupon = json!({"code": "welcome", "name": "Welcome", "percentOff": "10", "duration": "forever"});
+        let coupon = api.post("/v1/coupons", PLATFORM_KEY, &coupon).await.good().text("id").parse().unwrap();
+        let given = json!({"coupon": "welcome"});
+        api.post("/v1/tenants/acme/coupons", PLATFORM_KEY, &given).await.good();
+        let id = routes::bill(&api, subscription, 0, invoice(&api, subscription, coupon, 0)).await;
+        Self { api, subscription, coupon, path: format!("/v1/invoices/{id}") }
     }
 
     /// Another invoice, issued as the first was.
     pub(crate) async fn another(&mut self, period: u32) {
-        let id =
-            routes::bill(&self.api, self.subscription, period, invoice(&self.api, self.subscription, period)).await;
+        let invoice = invoice(&self.api, self.subscription, self.coupon, period);
+        let id = routes::bill(&self.api, self.subscription, period, invoice).await;
         self.path = format!("/v1/invoices/{id}");
     }
 
@@ -77,18 +82,14 @@ impl Books {
     }
 }
 
-fn invoice(api: &Api, subscription: SubscriptionId, period: u32) -> Invoice {
+fn invoice(api: &Api, subscription: SubscriptionId, coupon_id: CouponId, period: u32) -> Invoice {
     let plain = routes::statement(api, subscription, period);
     let line = |key: &str, amount_minor| {
         let amount = Money { amount_minor, ..plain.total };
         Line { key: key.to_owned(), exact: amount.major(), amount, ..plain.lines[0].clone() }
     };
     let rate = Percent::parse("19").unwrap();
-    let discount = Discount {
-        coupon_id: CouponId::derived(&["welcome"]),
-        name: "Welcome".to_owned(),
-        off_lines_minor: vec![100, 0],
-    };
+    let discount = Discount { coupon_id, name: "Welcome".to_owned(), off_lines_minor: vec![100, 0] };
     let tax = Tax { name: "VAT".to_owned(), rate, inclusive: false, net_minor: 1_400, of_lines_minor: vec![171, 95] };
     let lines = vec![line("base", 1_000), line("calls", 500)];
     let draft = Draft::new(Statement { lines, discounts: vec![discount], taxes: vec![tax], ..plain }).unwrap();

@@ -1,5 +1,8 @@
-//! Tenants: the platform's customers, who are billed.
+//! Tenants: the platform's customers, who are billed. The shape of an answer is in [`answer`].
 
+mod answer;
+
+use self::answer::{NumberFormat, TaxTreatment, Tenant};
 use crate::{
     auth::{Caller, Platform},
     body::{self, Json},
@@ -16,148 +19,15 @@ use domain::{
     TimeZone, Timestamp, Violation,
     id::TenantId,
     invoice,
+    locale::Locale,
     place::Place,
     tenant::TaxProfile,
     text::Slug,
     usage::{Layout, Layouts},
 };
 use http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::ToSchema;
-
-/// A customer of the platform.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Tenant {
-    /// Who it is.
-    #[schema(value_type = String, example = "ten_0197263d8c007d3f8e6b1f0a2c4d5e6f")]
-    id: TenantId,
-    /// Short unique name, usable wherever the id is.
-    #[schema(example = "acme")]
-    slug: String,
-    /// Name as printed on invoices.
-    #[schema(example = "Acme GmbH")]
-    name: String,
-    /// Where invoices go.
-    #[schema(example = "billing@acme.example")]
-    email: Option<String>,
-    /// Postal address as printed, country last.
-    address: Vec<String>,
-    /// VAT, GST or similar number as printed.
-    #[schema(example = "DE123456789")]
-    tax_id: Option<String>,
-    /// ISO 3166-1 code of where it is taxed.
-    #[schema(example = "US")]
-    country: Option<String>,
-    /// The part of ISO 3166-2 behind the hyphen.
-    #[schema(example = "CA")]
-    region: Option<String>,
-    /// Whether it pays tax.
-    tax_treatment: TaxTreatment,
-    /// The balance of its credits, in minor units of any currency, below which `credit.balance_low.v1` is sent.
-    low_balance_threshold_minor: Option<i64>,
-    /// IANA name of the zone in which its days and months begin.
-    #[schema(example = "Europe/Berlin")]
-    time_zone: String,
-    /// How its invoices are numbered.
-    invoice_number: NumberFormat,
-    /// How many days it has to pay; `null` for what the operator chose.
-    #[schema(example = 30)]
-    payment_term_days: Option<u16>,
-    /// How its usage log is laid out: first as it is now, then as it will be.
-    usage_log: Vec<UsageLayout>,
-    /// When it was created.
-    created_at: Timestamp,
-}
-
-/// Whether a tenant pays tax.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) enum TaxTreatment {
-    /// As the rates of its place say.
-    Taxed,
-    /// None.
-    Exempt,
-    /// It owes the tax itself, under its own tax number, and its invoices say so.
-    ReverseCharge,
-}
-
-impl From<invoice::TaxTreatment> for TaxTreatment {
-    fn from(treatment: invoice::TaxTreatment) -> Self {
-        match treatment {
-            invoice::TaxTreatment::Taxed => Self::Taxed,
-            invoice::TaxTreatment::Exempt => Self::Exempt,
-            invoice::TaxTreatment::ReverseCharge => Self::ReverseCharge,
-        }
-    }
-}
-
-impl From<TaxTreatment> for invoice::TaxTreatment {
-    fn from(treatment: TaxTreatment) -> Self {
-        match treatment {
-            TaxTreatment::Taxed => Self::Taxed,
-            TaxTreatment::Exempt => Self::Exempt,
-            TaxTreatment::ReverseCharge => Self::ReverseCharge,
-        }
-    }
-}
-
-/// How invoices are numbered, from the next one on; the sequence goes on, so that no number comes twice.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-#[schema(as = InvoiceNumberFormat)]
-pub(crate) struct NumberFormat {
-    /// Text with `{prefix}`, `{year}`, `{month}`, and at its end `{seq}`, or `{seq:6}` to fill it up to six digits.
-    #[schema(example = "{prefix}-{year}-{seq:6}")]
-    template: String,
-    /// What stands for `{prefix}`: the slug in capitals, unless it is sent.
-    #[schema(example = "ACME")]
-    prefix: Option<String>,
-}
-
-impl From<&invoice::NumberFormat> for NumberFormat {
-    fn from(format: &invoice::NumberFormat) -> Self {
-        Self { template: format.template().to_owned(), prefix: format.prefix().map(str::to_owned) }
-    }
-}
-
-/// How a usage log is laid out from an instant on.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct UsageLayout {
-    /// The first hour for which it holds, and, for events without a time of their own, the first month that starts then or
-    /// later; `null` if it always did.
-    from: Option<Timestamp>,
-    /// How many lanes the events of a bucket are spread over, each of which commits one batch after the other.
-    #[schema(example = 1)]
-    shards: u16,
-    /// How many minutes wide the stretch is within which an event's id is unique.
-    #[schema(example = 60)]
-    bucket_minutes: u8,
-}
-
-impl Tenant {
-    fn at(now: Timestamp, tenant: domain::tenant::Tenant) -> Self {
-        let layout = |(from, Layout { shards, bucket_minutes })| UsageLayout { from, shards, bucket_minutes };
-        Self {
-            usage_log: tenant.usage_log.current_and_coming(now).into_iter().map(layout).collect(),
-            id: tenant.id,
-            slug: tenant.slug.to_string(),
-            name: tenant.name,
-            email: tenant.email,
-            address: tenant.address,
-            tax_id: tenant.tax_id,
-            country: tenant.tax.place.country,
-            region: tenant.tax.place.region,
-            tax_treatment: tenant.tax.treatment.into(),
-            low_balance_threshold_minor: tenant.low_balance_minor,
-            invoice_number: NumberFormat::from(&tenant.invoice_number),
-            payment_term_days: tenant.payment_term_days,
-            time_zone: tenant.time_zone.iana_name().unwrap_or("UTC").to_owned(),
-            created_at: tenant.created_at,
-        }
-    }
-}
 
 /// A tenant to be created.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -180,6 +50,14 @@ pub(crate) struct NewTenant {
     #[serde(default = "utc")]
     #[schema(default = "UTC", example = "Europe/Berlin")]
     time_zone: String,
+    /// The language of its invoices: `en`, `de`, `fr`, `ja` or `zh`.
+    #[serde(default = "english")]
+    #[schema(default = "en", example = "de")]
+    locale: String,
+}
+
+fn english() -> String {
+    Locale::En.tag().to_owned()
 }
 
 fn utc() -> String {
@@ -212,6 +90,9 @@ pub(crate) struct TenantChange {
     region: Option<Option<String>>,
     /// Whether it pays tax; `reverseCharge` needs a `taxId`.
     tax_treatment: Option<TaxTreatment>,
+    /// The language of its invoices from now on: `en`, `de`, `fr`, `ja` or `zh`.
+    #[schema(example = "de")]
+    locale: Option<String>,
     /// The balance of its credits, in minor units of any currency, below which `credit.balance_low.v1` is sent.
     #[serde(default, deserialize_with = "body::sent")]
     #[schema(value_type = Option<i64>, minimum = 0, example = 1000)]
@@ -264,6 +145,7 @@ fn decide(new: NewTenant, id: TenantId, now: Timestamp) -> Result<domain::tenant
         address: new.address,
         tax_id: new.tax_id,
         tax: TaxProfile::default(),
+        locale: locale(&new.locale)?,
         low_balance_minor: None,
         time_zone: time_zone(&new.time_zone)?,
         invoice_number: invoice::NumberFormat::default(),
@@ -278,6 +160,10 @@ fn decide(new: NewTenant, id: TenantId, now: Timestamp) -> Result<domain::tenant
 fn time_zone(name: &str) -> Result<TimeZone, Violation> {
     let zone = TimeZone::get(name).ok().filter(|zone| zone.iana_name().is_some());
     zone.ok_or_else(|| Violation::new("/timeZone", "unknown_time_zone", "send an IANA name, such as Europe/Berlin"))
+}
+
+fn locale(tag: &str) -> Result<Locale, Violation> {
+    Locale::parse(tag).map_err(|violation| violation.under("/locale"))
 }
 
 /// List tenants, oldest first
@@ -372,6 +258,7 @@ fn changed(
             },
             treatment: change.tax_treatment.map_or(tenant.tax.treatment, Into::into),
         },
+        locale: change.locale.as_deref().map_or(Ok(tenant.locale), locale)?,
         low_balance_minor: change.low_balance_threshold_minor.unwrap_or(tenant.low_balance_minor),
         ..tenant
     };
@@ -431,6 +318,7 @@ mod tests {
     #[rstest]
     #[case::slug(r#"{"slug":"Acme","name":"Acme"}"#, ("/slug", "invalid_slug"))]
     #[case::zone(r#"{"slug":"acme","name":"Acme","timeZone":"Mars"}"#, ("/timeZone", "unknown_time_zone"))]
+    #[case::locale(r#"{"slug":"acme","name":"Acme","locale":"xx"}"#, ("/locale", "unknown_locale"))]
     #[case::name(r#"{"slug":"acme","name":""}"#, ("/name", "invalid_name"))]
     #[case::email(r#"{"slug":"acme","name":"Acme","email":"nobody"}"#, ("/email", "invalid_email"))]
     fn a_tenant_is_refused_by_the_field(#[case] new: &str, #[case] expect: (&str, &str)) {
@@ -456,6 +344,15 @@ mod tests {
         let change = serde_json::from_str(change).unwrap();
         let tenant = changed(tenant(), &change, Timestamp::UNIX_EPOCH).unwrap();
         assert_eq!((tenant.email.as_deref(), tenant.tax_id.as_deref()), (email, tax_id));
+    }
+
+    #[rstest]
+    #[case::not_sent("{}", Ok(Locale::En))]
+    #[case::sent(r#"{"locale":"de"}"#, Ok(Locale::De))]
+    #[case::unknown(r#"{"locale":"DE"}"#, Err("unknown_locale"))]
+    fn a_locale_is_changed_by_its_tag(#[case] change: &str, #[case] expect: Result<Locale, &str>) {
+        let after = changed(tenant(), &serde_json::from_str(change).unwrap(), Timestamp::UNIX_EPOCH);
+        assert_eq!(after.map(|tenant| tenant.locale).map_err(|violation| violation.code), expect);
     }
 
     /// What is asked for one after the other at the epoch, in Berlin; what it leads to from 02:00 there on.

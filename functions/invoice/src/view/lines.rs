@@ -3,7 +3,7 @@
 //! Invariant: the rows below a line add up to its exact amount: the sub-lines, then what each modifier took off or put
 //! on. Modifiers of the quantity come before the price, and stand beside the line instead.
 
-use super::{decimal, money};
+use super::{Numbers, language::Language};
 use crate::pdf::{Line, Tier};
 use domain::{
     Decimal,
@@ -12,53 +12,88 @@ use domain::{
     rating::{Basis, Modifier, Step, SubLine},
 };
 
+/// Between what is said in the quiet line below a description.
+const BETWEEN_DETAILS: &str = " · ";
+/// White space at which no line ends.
+const NO_BREAK_SPACE: &str = "\u{a0}";
+/// What a line's key has behind the price's, where the price comes twice.
+const DAY_MARK: char = '@';
+
 /// The line as printed.
-pub(super) fn line(line: &invoice::Line) -> Line {
-    let printed = Line { description: line.description.clone(), amount: money(line.amount), ..Line::default() };
+pub(super) fn line(line: &invoice::Line, language: &Language, numbers: &Numbers) -> Line {
+    let printed = explained(line, language, numbers);
+    // What is said about days wraps as a whole.
+    let days = line.days.map(|days| language.dates.days(days).replace(' ', NO_BREAK_SPACE));
+    let details: Vec<String> = printed.detail.into_iter().chain(days).collect();
+    let detail = (!details.is_empty()).then(|| details.join(BETWEEN_DETAILS));
+    Line { detail, ..printed }
+}
+
+/// The line with what explains its amount.
+fn explained(line: &invoice::Line, language: &Language, numbers: &Numbers) -> Line {
+    let (texts, figures) = (&language.texts.line, language.figures);
+    let amount = figures.money(line.amount);
+    let printed = Line { description: line.description.clone(), amount, ..Line::default() };
+    let rows = |sub_lines: &[SubLine]| sub_lines.iter().map(|part| row(part, language)).collect();
     match &line.detail {
         LineDetail::Fee { active_days, full_days } => Line {
             quantity: "1".to_owned(),
-            unit_price: money(line.amount),
-            detail: Some(in_days(fee_name(&line.key), *active_days, *full_days)),
+            unit_price: figures.money(line.amount),
+            detail: Some(in_days(fee_name(line, language), (*active_days, *full_days), language)),
             ..printed
         },
         LineDetail::Usage { quantity, sub_lines, steps, .. } => {
-            let amounts: Vec<Tier> = steps.iter().filter_map(amount_row).collect();
-            let line = Line { quantity: decimal(*quantity), detail: quantity_words(steps), ..printed };
+            let amounts: Vec<Tier> = steps.iter().filter_map(|step| amount_row(step, language)).collect();
+            let detail = quantity_words(steps, language);
+            let line = Line { quantity: figures.decimal(*quantity), detail, ..printed };
             match sub_lines.as_slice() {
-                [only] if is_plain(only) && amounts.is_empty() => Line { unit_price: decimal(only.unit_price), ..line },
-                _ => Line { tiers: sub_lines.iter().map(row).chain(amounts).collect(), ..line },
+                [only] if is_plain(only) && amounts.is_empty() => {
+                    Line { unit_price: figures.decimal(only.unit_price), ..line }
+                }
+                _ => Line { tiers: sub_lines.iter().map(|part| row(part, language)).chain(amounts).collect(), ..line },
             }
         }
         LineDetail::Seats { quantity, sub_lines } => {
-            Line { quantity: decimal(*quantity), tiers: sub_lines.iter().map(row).collect(), ..printed }
+            Line { quantity: figures.decimal(*quantity), tiers: rows(sub_lines), ..printed }
         }
-        LineDetail::Adjustment { of: _, line: _, quantity_before, quantity_after } => Line {
-            quantity: decimal(*quantity_after - *quantity_before),
-            detail: Some(format!("Billed so far: {}", decimal(*quantity_before))),
-            ..printed
-        },
+        LineDetail::Adjustment { of, line: _, quantity_before, quantity_after } => {
+            let number = numbers.get(of).map_or_else(|| of.to_string(), ToString::to_string);
+            let before = (texts.billed_so_far)(&figures.decimal(*quantity_before));
+            Line {
+                quantity: figures.decimal(*quantity_after - *quantity_before),
+                detail: Some([(texts.adjusts)(&number), before].join(BETWEEN_DETAILS)),
+                ..printed
+            }
+        }
         LineDetail::OneOff { quantity, unit_price } => {
-            Line { quantity: decimal(*quantity), unit_price: decimal(*unit_price), ..printed }
+            Line { quantity: figures.decimal(*quantity), unit_price: figures.decimal(*unit_price), ..printed }
         }
         LineDetail::TrueUp { floor, active_days, full_days, .. } => {
+            let amount = figures.decimal(floor.amount().value());
             let floor = match floor {
-                SpendFloor::Minimum(amount) => format!("Missing to the minimum of {}", decimal(amount.value())),
-                SpendFloor::Commitment { amount, .. } => {
-                    format!("Missing to the commitment of {}", decimal(amount.value()))
-                }
+                SpendFloor::Minimum(_) => (texts.missing_to_minimum)(&amount),
+                SpendFloor::Commitment { .. } => (texts.missing_to_commitment)(&amount),
             };
-            Line { detail: Some(in_days(&floor, *active_days, *full_days)), ..printed }
+            Line { detail: Some(in_days(&floor, (*active_days, *full_days), language)), ..printed }
         }
     }
 }
 
-fn fee_name(key: &str) -> &'static str {
-    if key == BASE_FEE_KEY { "Base fee" } else { "Fee" }
+fn fee_name(line: &invoice::Line, language: &Language) -> &'static str {
+    let texts = &language.texts.line;
+    let key = line.key.split(DAY_MARK).next().unwrap_or_default();
+    match line.amount.amount_minor {
+        ..0 => texts.credit,
+        _ if key == BASE_FEE_KEY => texts.base_fee,
+        _ => texts.fee,
+    }
 }
 
-fn in_days(text: &str, active: u32, full: u32) -> String {
-    if active == full { text.to_owned() } else { format!("{text}, {active} of {full} days") }
+fn in_days(text: &str, (active, full): (u32, u32), language: &Language) -> String {
+    if active == full {
+        return text.to_owned();
+    }
+    (language.texts.line.some_days)(text, &active.to_string(), &full.to_string())
 }
 
 /// Whether the one unit price beside the line says all of it.
@@ -67,31 +102,18 @@ fn is_plain(part: &SubLine) -> bool {
     is_whole && part.flat_fee.is_zero()
 }
 
-fn row(part: &SubLine) -> Tier {
-    let description = match &part.basis {
-        Basis::Units => "All units".to_owned(),
-        Basis::Tier { from, up_to } => bounds(*from, *up_to),
-        Basis::Packages { size } => format!("Packages of {}", decimal(*size)),
-        Basis::Cell { values } if values.is_empty() => "All other units".to_owned(),
-        Basis::Cell { values } => {
-            let named: Vec<String> = values.iter().map(|(name, value)| format!("{name} {value}")).collect();
-            named.join(", ")
-        }
-        Basis::Value => "Part of the value".to_owned(),
-        Basis::Events => "For each event".to_owned(),
-        Basis::EventsAtMinimum => "Events at the minimum".to_owned(),
-        Basis::EventsAtMaximum => "Events at the maximum".to_owned(),
-        Basis::Amounts => "Amounts of the events".to_owned(),
-        Basis::Fee { active_days, full_days } => in_days("Fee", *active_days, *full_days),
-        Basis::Seats { active_days, full_days } => in_days("Seats", *active_days, *full_days),
+fn row(part: &SubLine, language: &Language) -> Tier {
+    let figures = language.figures;
+    let description = basis(&part.basis, language);
+    let description = match part.flat_fee.is_zero() {
+        true => description,
+        false => (language.texts.line.plus_flat)(&description, &figures.decimal(part.flat_fee)),
     };
-    let flat_fee =
-        if part.flat_fee.is_zero() { String::new() } else { format!(", plus {} flat", decimal(part.flat_fee)) };
     Tier {
-        description: description + &flat_fee,
-        quantity: decimal(part.quantity),
+        description,
+        quantity: figures.decimal(part.quantity),
         unit_price: match &part.basis {
-            Basis::Value => percent(part.unit_price),
+            Basis::Value => figures.percent(part.unit_price * Decimal::ONE_HUNDRED),
             Basis::Units
             | Basis::Tier { .. }
             | Basis::Packages { .. }
@@ -101,73 +123,95 @@ fn row(part: &SubLine) -> Tier {
             | Basis::EventsAtMaximum
             | Basis::Amounts
             | Basis::Fee { .. }
-            | Basis::Seats { .. } => decimal(part.unit_price),
+            | Basis::Seats { .. } => figures.decimal(part.unit_price),
         },
-        amount: decimal(part.amount),
+        amount: figures.exact(part.amount),
     }
 }
 
-fn bounds(from: Decimal, up_to: Option<Decimal>) -> String {
+fn basis(basis: &Basis, language: &Language) -> String {
+    let texts = &language.texts.line;
+    match basis {
+        Basis::Units => texts.all_units.to_owned(),
+        Basis::Tier { from, up_to } => bounds(*from, *up_to, language),
+        Basis::Packages { size } => (texts.packages)(&language.figures.decimal(*size)),
+        Basis::Cell { values } if values.is_empty() => texts.all_other_units.to_owned(),
+        Basis::Cell { values } => {
+            let named: Vec<String> = values.iter().map(|(name, value)| format!("{name} {value}")).collect();
+            named.join(", ")
+        }
+        Basis::Value => texts.value.to_owned(),
+        Basis::Events => texts.events.to_owned(),
+        Basis::EventsAtMinimum => texts.events_at_minimum.to_owned(),
+        Basis::EventsAtMaximum => texts.events_at_maximum.to_owned(),
+        Basis::Amounts => texts.amounts.to_owned(),
+        Basis::Fee { active_days, full_days } => in_days(texts.fee, (*active_days, *full_days), language),
+        Basis::Seats { active_days, full_days } => in_days(texts.seats, (*active_days, *full_days), language),
+    }
+}
+
+fn bounds(from: Decimal, up_to: Option<Decimal>, language: &Language) -> String {
+    let (texts, figures) = (&language.texts.line, language.figures);
     match up_to {
-        Some(up_to) if from.is_zero() => format!("First {}", decimal(up_to)),
-        Some(up_to) => format!("Over {} up to {}", decimal(from), decimal(up_to)),
-        None if from.is_zero() => "All units".to_owned(),
-        None => format!("Over {}", decimal(from)),
+        Some(up_to) if from.is_zero() => (texts.first_units)(&figures.decimal(up_to)),
+        Some(up_to) => (texts.units_between)(&figures.decimal(from), &figures.decimal(up_to)),
+        None if from.is_zero() => texts.all_units.to_owned(),
+        None => (texts.units_over)(&figures.decimal(from)),
     }
 }
 
-/// A part of one, such as `2.9 %` for 0.029, with all its digits.
-fn percent(part: Decimal) -> String {
-    format!("{} %", decimal(part * Decimal::ONE_HUNDRED))
+/// What was done to the quantity before the price: `121 units of 10, rounded up · 1 included`.
+fn quantity_words(steps: &[Step], language: &Language) -> Option<String> {
+    let words: Vec<String> = steps.iter().filter_map(|step| quantity_step(step, language)).collect();
+    (!words.is_empty()).then(|| words.join(BETWEEN_DETAILS))
 }
 
-/// What was done to the quantity before the price: `1,203 converted to 2, 1 included`.
-fn quantity_words(steps: &[Step]) -> Option<String> {
-    let words: Vec<String> = steps.iter().filter_map(quantity_step).collect();
-    (!words.is_empty()).then(|| words.join(", "))
-}
-
-fn quantity_step(step: &Step) -> Option<String> {
+fn quantity_step(step: &Step, language: &Language) -> Option<String> {
+    let (texts, figures) = (&language.texts.line, language.figures);
     match step.modifier {
         Modifier::UnitConversion(conversion) => {
-            let rounding = match conversion.rounding {
-                Rounding::Up => "up",
-                Rounding::Down => "down",
-                Rounding::Nearest => "to the nearest",
+            let rounded = match conversion.rounding {
+                Rounding::Up => texts.rounded_up,
+                Rounding::Down => texts.rounded_down,
+                Rounding::Nearest => texts.rounded_nearest,
             };
-            let (divisor, units) = (decimal(conversion.divisor.value()), decimal(step.after));
-            Some(format!("{units} units of {divisor}, rounded {rounding}"))
+            Some(rounded(&figures.decimal(step.after), &figures.decimal(conversion.divisor.value())))
         }
-        Modifier::Included(units) => Some(format!("{} included", decimal(units))),
+        Modifier::Included(units) => Some((texts.included)(&figures.decimal(units))),
         Modifier::UsageDiscount(_) | Modifier::SpendMaximum(_) | Modifier::SpendFloor(_) => None,
     }
 }
 
 /// What was done to the amount after the price, if it did anything.
-fn amount_row(step: &Step) -> Option<Tier> {
+fn amount_row(step: &Step, language: &Language) -> Option<Tier> {
+    let (texts, figures) = (&language.texts.line, language.figures);
     let description = match step.modifier {
         Modifier::UnitConversion(_) | Modifier::Included(_) => return None,
-        Modifier::UsageDiscount(percent) => format!("Discount of {} %", decimal(percent)),
-        Modifier::SpendMaximum(amount) => format!("At most {}", decimal(amount)),
+        Modifier::UsageDiscount(percent) => (texts.discount)(&figures.percent(percent)),
+        Modifier::SpendMaximum(amount) => (texts.at_most)(&figures.decimal(amount)),
         Modifier::SpendFloor(SpendFloor::Minimum(_)) => return None,
         Modifier::SpendFloor(SpendFloor::Commitment { amount, overage_factor }) => {
-            format!("Beyond the commitment of {}, times {}", decimal(amount.value()), decimal(overage_factor.value()))
+            let (amount, factor) = (figures.decimal(amount.value()), figures.decimal(overage_factor.value()));
+            (texts.beyond_commitment)(&amount, &factor)
         }
     };
     let change = step.after - step.before;
-    (!change.is_zero()).then(|| Tier { description, amount: decimal(change), ..Tier::default() })
+    (!change.is_zero()).then(|| Tier { description, amount: figures.exact(change), ..Tier::default() })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::{catalog::PlanRef, id::PlanId};
     use domain::{
-        catalog::{Price, PriceShape},
+        catalog::{PlanRef, Price, PriceShape},
+        id::PlanId,
+        locale::Locale,
         rating::{DayShare, GroupUsage, Usage},
     };
     use rstest::rstest;
     use std::num::NonZeroU32;
+
+    const EN: Language = Language::of(Locale::En);
 
     /// A line as one text: `quantity @ unit price | detail`, and a text for each row below.
     fn printed(rest: &str, usage: &Usage) -> Vec<String> {
@@ -179,7 +223,7 @@ mod tests {
         let lines = domain::invoice::Line::of_price(plan, &price, usage, days, "USD".parse().unwrap()).unwrap();
         let mut texts = Vec::new();
         for of in &lines {
-            let Line { quantity, unit_price, detail, amount, tiers, .. } = line(of);
+            let Line { quantity, unit_price, detail, amount, tiers, .. } = line(of, &EN, &Numbers::new());
             texts.push(format!("{quantity} @ {unit_price} | {} | {amount}", detail.unwrap_or_default()));
             let of_row =
                 |row: &Tier| format!("{}: {} @ {} = {}", row.description, row.quantity, row.unit_price, row.amount);
@@ -253,7 +297,7 @@ mod tests {
             amount,
             detail: LineDetail::Fee { active_days, full_days: 31 },
         };
-        let printed = line(&fee);
+        let printed = line(&fee, &EN, &Numbers::new());
         assert_eq!(printed.detail.as_deref(), Some(expect));
         assert_eq!((printed.quantity.as_str(), printed.unit_price.as_str()), ("1", "USD 19.00"));
     }

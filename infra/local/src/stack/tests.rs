@@ -53,6 +53,7 @@ async fn the_real_template_gives_every_function_its_environment() {
         ("STAGE", "dev"),
         ("SELLER_NAME", "Seller"),
         ("SELLER_ADDRESS", "1 Street|Town"),
+        ("SELLER_COLOUR", "#3d4ed8"),
         ("INVOICE_GRACE_MINUTES", "60"),
         ("PAYMENT_TERM_DAYS", "14"),
         ("WEBHOOK_ALLOW_PRIVATE_ADDRESSES", "false"),

@@ -1,11 +1,15 @@
-//! The facts about an invoice, in the order in which they happen: created, its period closed, finalized.
+//! The facts about an invoice, in the order in which they happen: created, its period closed, finalized, and
+//! paid where nothing is due.
 
 use crate::Fault;
 use domain::{
     Timestamp,
     invoice::{self, Invoice, Statement},
+    money::Money,
 };
-use events::{BillingPeriodClosedV1, CorrelationId, Envelope, Event, InvoiceCreatedV1, InvoiceFinalizedV1, Message};
+use events::{
+    BillingPeriodClosedV1, CorrelationId, Envelope, Event, InvoiceCreatedV1, InvoiceFinalizedV1, InvoicePaidV1, Message,
+};
 
 /// That there is an invoice of a subscription, be it a draft.
 pub(super) fn created(
@@ -23,7 +27,8 @@ pub(super) fn created(
     Ok(vec![fact(statement, now, correlation_id, created)?])
 }
 
-/// That it was issued; and, if its run was made with it, that the period it is for is closed, which run 0 does not do.
+/// That it was issued; and, if its run was made with it, that the period it is for is closed, which run 0 does not do;
+/// and that it is paid, where nothing is due.
 pub(super) fn finalized(
     invoice: &Invoice,
     is_made: bool,
@@ -46,6 +51,18 @@ pub(super) fn finalized(
         digest: invoice::digest(open),
     };
     facts.push(fact(statement, open.finalized_at, correlation_id, finalized)?);
+    if let Invoice::Paid(paid) = invoice {
+        let zero = Money::zero(statement.total.currency);
+        let settled = InvoicePaidV1 {
+            invoice_id: statement.id,
+            number: open.number.to_string(),
+            total: statement.total.into(),
+            paid: zero.into(),
+            credited_by_notes: zero.into(),
+            paid_at: paid.paid_at,
+        };
+        facts.push(fact(statement, paid.paid_at, correlation_id, settled)?);
+    }
     Ok(facts)
 }
 

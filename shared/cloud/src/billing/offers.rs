@@ -26,7 +26,8 @@ pub async fn offers(world: &World, shelf: &Shelf, wanted: &[(PlanRef, OfferKey)]
     let mut offers = Offers::default();
     for (plan, key) in wanted {
         let version = shelf.version(world, *plan).await?;
-        let offer = version.offer(*key).ok_or_else(|| missing("the plan version has not the offer of a term"))?;
+        let offer = version.offer(*key).cloned();
+        let offer = offer.ok_or_else(|| missing("the plan version has not the offer of a term"))?;
         offers.insert(*plan, Offered { plan_name: version.name.clone(), offer });
     }
     Ok(offers)

@@ -10,7 +10,8 @@ fn world() -> World {
         let optional = name.ends_with("MINUTES")
             || name.ends_with("DAYS")
             || name.ends_with("BYTES")
-            || name.ends_with("ADDRESSES");
+            || name.ends_with("ADDRESSES")
+            || name.ends_with("COLOUR");
         (!optional).then(|| "value".to_owned())
     });
     let config = aws_config::SdkConfig::builder().behavior_version(aws_config::BehaviorVersion::latest()).build();

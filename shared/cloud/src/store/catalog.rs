@@ -1,35 +1,18 @@
-//! The table `catalog`: meters, plans, and the immutable versions of plans.
+//! Meters in the table `catalog`. Plans are in `plans`, coupons in `coupons`, tax rates in `tax_rates`.
 
 use super::{
-    dynamo::{self, Range, Transacted},
+    dynamo::Range,
     item::{self, Cursor, Item, Page, Stored},
     key::{self, Key},
-    plan_shape::{self, PlanVersionV2},
     tenants::CreateOutcome,
 };
 use crate::{Fault, World};
-use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 use domain::{
-    Timestamp,
-    catalog::{Plan, PlanRef, PlanVersion},
-    id::{MeterId, PlanId},
+    id::MeterId,
     text::Slug,
     usage::{Aggregation, Dimension, Filter, Meter, Path},
 };
 use serde::{Deserialize, Serialize};
-use std::num::NonZeroU32;
-use uuid::Uuid;
-
-/// What became of publishing a version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PublishOutcome {
-    /// It is the latest now.
-    Published,
-    /// It had been published before, as this version: this is a repeat.
-    Repeated(NonZeroU32),
-    /// Another one got that number: load again.
-    Raced,
-}
 
 #[derive(Serialize, Deserialize)]
 struct MeterV1 {
@@ -46,29 +29,6 @@ struct MeterV1 {
 }
 
 impl Stored for MeterV1 {
-    const VERSION: u32 = 1;
-}
-
-#[derive(Serialize, Deserialize)]
-struct PlanV1 {
-    id: PlanId,
-    slug: String,
-    name: String,
-    latest_version: NonZeroU32,
-    created_at: Timestamp,
-}
-
-impl Stored for PlanV1 {
-    const VERSION: u32 = 1;
-}
-
-/// Which version a publication became.
-#[derive(Serialize, Deserialize)]
-struct PublicationV1 {
-    version: NonZeroU32,
-}
-
-impl Stored for PublicationV1 {
     const VERSION: u32 = 1;
 }
 
@@ -102,80 +62,6 @@ impl World {
     pub async fn all_meters(&self) -> Result<Vec<Meter>, Fault> {
         let items = self.query_all(&self.settings().catalog_table, key::METERS, Range::All).await?;
         items.into_iter().map(read_meter).collect()
-    }
-
-    /// Creates a plan with its first version, unless its slug is taken.
-    pub async fn create_plan(&self, plan: &Plan, version: &PlanVersion) -> Result<CreateOutcome, Fault> {
-        let table = &self.settings().catalog_table;
-        let actions = vec![
-            dynamo::put(table, item::write(&Key::Plan(&plan.slug), &shape_of(plan))?, true)?,
-            self.put_version(version)?,
-        ];
-        match self.transact(actions).await? {
-            Transacted::Committed => Ok(CreateOutcome::Created),
-            Transacted::Refused(refused) if refused.contains(&1) => Ok(CreateOutcome::Repeated),
-            Transacted::Refused(_) => Ok(CreateOutcome::NameTaken),
-        }
-    }
-
-    /// Publishes the next version of a plan, once for each `publication`, whose id the caller chose.
-    pub async fn publish_plan_version(
-        &self,
-        slug: &Slug,
-        version: &PlanVersion,
-        publication: Uuid,
-    ) -> Result<PublishOutcome, Fault> {
-        let number = |n: u32| AttributeValue::N(n.to_string());
-        let table = &self.settings().catalog_table;
-        let next = version.reference.version.get();
-        let update = Update::builder()
-            .table_name(table)
-            .set_key(Some(Key::Plan(slug).attributes()))
-            .update_expression("SET latest_version = :next, #name = :name")
-            .condition_expression("latest_version = :latest")
-            .expression_attribute_names("#name", "name")
-            .expression_attribute_values(":next", number(next))
-            .expression_attribute_values(":latest", number(next - 1))
-            .expression_attribute_values(":name", AttributeValue::S(version.name.clone()))
-            .build()
-            .map_err(|error| Fault::permanent("dynamodb:TransactWriteItems", error))?;
-        let publication = Key::PlanPublication(version.reference.plan_id, publication);
-        let marker = item::write(&publication, &PublicationV1 { version: version.reference.version })?;
-        let actions = vec![
-            TransactWriteItem::builder().update(update).build(),
-            self.put_version(version)?,
-            dynamo::put(table, marker, true)?,
-        ];
-        match self.transact(actions).await? {
-            Transacted::Committed => Ok(PublishOutcome::Published),
-            Transacted::Refused(refused) if refused.contains(&2) => {
-                let marker = self.get_item(table, &publication).await?.ok_or_else(|| malformed("publication"))?;
-                Ok(PublishOutcome::Repeated(item::read::<PublicationV1>(marker)?.version))
-            }
-            Transacted::Refused(_) => Ok(PublishOutcome::Raced),
-        }
-    }
-
-    /// The plan called `slug`.
-    pub async fn plan(&self, slug: &Slug) -> Result<Option<Plan>, Fault> {
-        self.get_item(&self.settings().catalog_table, &Key::Plan(slug)).await?.map(read_plan).transpose()
-    }
-
-    /// A page of the plans, by slug.
-    pub async fn plans(&self, limit: u8, after: Option<&Cursor>) -> Result<Page<Plan>, Fault> {
-        let table = &self.settings().catalog_table;
-        self.query_page(table, key::PLANS, Range::All, false, limit, after).await?.try_map(read_plan)
-    }
-
-    /// One version of a plan.
-    pub async fn plan_version(&self, reference: PlanRef) -> Result<Option<PlanVersion>, Fault> {
-        let key = Key::PlanVersion(reference.plan_id, reference.version);
-        self.get_item(&self.settings().catalog_table, &key).await?.map(plan_shape::read).transpose()
-    }
-
-    fn put_version(&self, version: &PlanVersion) -> Result<TransactWriteItem, Fault> {
-        let key = Key::PlanVersion(version.reference.plan_id, version.reference.version);
-        dynamo::put(&self.settings().catalog_table, item::write(&key, &PlanVersionV2::from(version))?, true)
     }
 }
 
@@ -234,26 +120,5 @@ fn read_meter(item: Item) -> Result<Meter, Fault> {
         aggregation,
         filters: stored.filters.iter().map(filter).collect::<Result<_, Fault>>()?,
         dimensions: stored.dimensions.iter().map(dimension).collect::<Result<_, Fault>>()?,
-    })
-}
-
-fn shape_of(plan: &Plan) -> PlanV1 {
-    PlanV1 {
-        id: plan.id,
-        slug: plan.slug.to_string(),
-        name: plan.name.clone(),
-        latest_version: plan.latest_version,
-        created_at: plan.created_at,
-    }
-}
-
-fn read_plan(item: Item) -> Result<Plan, Fault> {
-    let stored: PlanV1 = item::read(item)?;
-    Ok(Plan {
-        id: stored.id,
-        slug: Slug::parse(&stored.slug).map_err(|_| malformed("slug"))?,
-        name: stored.name,
-        latest_version: stored.latest_version,
-        created_at: stored.created_at,
     })
 }

@@ -15,6 +15,7 @@ use domain::{
     TimeZone, Timestamp,
     id::TenantId,
     invoice::{NumberFormat, TaxTreatment},
+    locale::Locale,
     place::Place,
     tenant::{TaxProfile, Tenant},
     text::Slug,
@@ -53,6 +54,9 @@ struct TenantV1 {
     region: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tax_treatment: Option<UntaxedV1>,
+    /// The language of its invoices; absent for English, as before there were others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    locale: Option<LocaleV1>,
     /// Absent for whoever is not told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     low_balance_minor: Option<i64>,
@@ -88,6 +92,16 @@ struct LayoutV1 {
 enum UntaxedV1 {
     Exempt,
     ReverseCharge,
+}
+
+/// A language other than English.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum LocaleV1 {
+    De,
+    Fr,
+    Ja,
+    Zh,
 }
 
 impl Stored for TenantV1 {
@@ -166,6 +180,7 @@ fn read_revised(item: Item) -> Result<(u64, Tenant), Fault> {
                 Some(UntaxedV1::ReverseCharge) => TaxTreatment::ReverseCharge,
             },
         },
+        locale: stored.locale.map_or(Locale::En, read_locale),
         low_balance_minor: stored.low_balance_minor,
         time_zone: read_time_zone(&stored.time_zone)?,
         invoice_number: read_number(stored.invoice_number)?,
@@ -211,10 +226,30 @@ fn shape(tenant: &Tenant, revision: Option<u64>) -> TenantV1 {
             TaxTreatment::Exempt => Some(UntaxedV1::Exempt),
             TaxTreatment::ReverseCharge => Some(UntaxedV1::ReverseCharge),
         },
+        locale: locale_shape(tenant.locale),
         low_balance_minor: tenant.low_balance_minor,
         invoice_number: number(&tenant.invoice_number),
         payment_term_days: tenant.payment_term_days,
         revision,
+    }
+}
+
+fn read_locale(stored: LocaleV1) -> Locale {
+    match stored {
+        LocaleV1::De => Locale::De,
+        LocaleV1::Fr => Locale::Fr,
+        LocaleV1::Ja => Locale::Ja,
+        LocaleV1::Zh => Locale::Zh,
+    }
+}
+
+fn locale_shape(locale: Locale) -> Option<LocaleV1> {
+    match locale {
+        Locale::En => None,
+        Locale::De => Some(LocaleV1::De),
+        Locale::Fr => Some(LocaleV1::Fr),
+        Locale::Ja => Some(LocaleV1::Ja),
+        Locale::Zh => Some(LocaleV1::Zh),
     }
 }
 
@@ -240,6 +275,7 @@ mod tests {
             address: vec!["Road 1".to_owned()],
             tax_id: Some("DE1".to_owned()),
             tax: TaxProfile::default(),
+            locale: Locale::En,
             low_balance_minor: None,
             time_zone: TimeZone::get("Europe/Berlin").unwrap(),
             invoice_number: NumberFormat::default(),
@@ -326,5 +362,17 @@ mod tests {
         expect.extend(map([("invoice_number", AttributeValue::M(number_format)), ("payment_term_days", digits("30"))]));
         assert_eq!(written, expect);
         assert_eq!(read_revised(written).unwrap(), (0, tenant));
+    }
+
+    #[test]
+    fn a_locale_is_frozen_too() {
+        for (locale, stored) in [(Locale::De, "de"), (Locale::Fr, "fr"), (Locale::Ja, "ja"), (Locale::Zh, "zh")] {
+            let tenant = Tenant { locale, ..acme() };
+            let written = item::write(&Key::Tenant(tenant.id), &shape(&tenant, None)).unwrap();
+            let mut expect = frozen();
+            expect.extend(map([("locale", text(stored))]));
+            assert_eq!(written, expect);
+            assert_eq!(read_revised(written).unwrap(), (0, tenant));
+        }
     }
 }

@@ -5,6 +5,7 @@ pub mod model;
 pub mod number;
 mod offer;
 mod plan;
+mod plan_life;
 mod price;
 pub mod shape;
 mod tax_rate;
@@ -17,7 +18,13 @@ pub use model::{
 };
 pub use number::{Factor, MajorAmount, Percent, Units};
 pub use offer::{Offer, OfferKey};
-pub use plan::{BASE_FEE_KEY, PLAN_PRICES_BYTES_MAX, PLAN_PRICES_MAX, PLAN_TIERS_MAX, Plan, PlanRef, PlanVersion};
+pub use plan::{
+    BASE_FEE_KEY, PLAN_OFFERS_MAX, PLAN_PRICES_BYTES_MAX, PLAN_PRICES_MAX, PLAN_TIERS_MAX, PlanRef, PlanVersion,
+};
+pub use plan_life::{
+    DESCRIPTION_LENGTH_MAX, METADATA_KEY_LENGTH_MAX, METADATA_PAIRS_MAX, METADATA_VALUE_LENGTH_MAX, PLAN_ARCHIVED_MAX,
+    PLAN_DRAFTS_MAX, Plan, PlanAttributes, VersionStatus, Versions, Visibility,
+};
 pub use price::{Charge, Modifiers, Price, Rounding, SpendFloor, Timing, UnitConversion, UsageCharge};
 pub use shape::PriceShape;
 pub use tax_rate::{TaxRate, rate_for};

@@ -1,7 +1,8 @@
 //! What a plan version costs in one currency and billing interval. A version has one offer or several.
 
-use super::Price;
+use super::{BASE_FEE_KEY, Price};
 use crate::{
+    Violation,
     calendar::Interval,
     money::{Currency, Money},
 };
@@ -31,5 +32,21 @@ impl Offer {
     #[must_use]
     pub fn key(&self) -> OfferKey {
         OfferKey { interval: self.interval, currency: self.base_fee.currency }
+    }
+    /// Checks what the prices are together, but for how many; names the first broken field.
+    pub(super) fn check(&self) -> Result<(), Violation> {
+        if self.base_fee.amount_minor < 0 {
+            return Err(Violation::new("/baseFee", "base_fee_negative", "charge zero or more"));
+        }
+        for (index, price) in self.prices.iter().enumerate() {
+            let here = format!("/prices/{index}/key");
+            if price.key().as_str() == BASE_FEE_KEY {
+                return Err(Violation::new(here, "reserved_key", "the base fee's line has this key"));
+            }
+            if self.prices[..index].iter().any(|earlier| earlier.key() == price.key()) {
+                return Err(Violation::new(here, "duplicate_key", "use each price key once"));
+            }
+        }
+        Ok(())
     }
 }

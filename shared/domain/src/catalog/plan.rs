@@ -1,17 +1,15 @@
-//! A plan and its versions: a version never changes once it is published, a change is a new version.
+//! A version of a plan: what it charges, in one offer or several. It never changes once it is published.
+//!
+//! What becomes of a version, and which one new subscriptions get, is in `plan_life`.
 
 use super::{Offer, OfferKey, Price, PriceShape};
-use crate::{
-    Violation,
-    calendar::Interval,
-    id::PlanId,
-    money::Money,
-    text::{self, Slug},
-};
+use crate::{Violation, id::PlanId, text};
 use jiff::Timestamp;
 use std::num::NonZeroU32;
 
-/// Most prices of one plan version: its invoice is stored as one item.
+/// Most offers of one plan version.
+pub const PLAN_OFFERS_MAX: usize = 50;
+/// Most prices of one plan version, over all its offers: it is stored as one item, and so is an invoice of it.
 pub const PLAN_PRICES_MAX: usize = 100;
 /// Most tiers of one plan version, over all its prices: the version and its invoices are stored as one item each.
 pub const PLAN_TIERS_MAX: usize = 1_000;
@@ -20,21 +18,6 @@ pub const PLAN_TIERS_MAX: usize = 1_000;
 pub const PLAN_PRICES_BYTES_MAX: usize = 128 * 1024;
 /// The key of the base fee's invoice line, which no price may have.
 pub const BASE_FEE_KEY: &str = "base";
-
-/// What is offered under one name, now and in the past.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Plan {
-    /// Who it is.
-    pub id: PlanId,
-    /// How subscriptions name it.
-    pub slug: Slug,
-    /// What customers call it.
-    pub name: String,
-    /// The version that new subscriptions get.
-    pub latest_version: NonZeroU32,
-    /// When it was first published.
-    pub created_at: Timestamp,
-}
 
 /// One immutable version of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -52,54 +35,68 @@ pub struct PlanVersion {
     pub reference: PlanRef,
     /// The plan's name at the time, printed on invoices.
     pub name: String,
-    /// How long a billing period is.
-    pub interval: Interval,
-    /// Charged once a period, in arrears; its currency is that of the whole plan.
-    pub base_fee: Money,
-    /// What usage costs.
-    pub prices: Vec<Price>,
-    /// When it was published.
+    /// The offer that is meant where none is named.
+    pub first: Offer,
+    /// Its other offers.
+    pub more: Vec<Offer>,
+    /// When it was published; of a draft, when it was written.
     pub created_at: Timestamp,
 }
 
 impl PlanVersion {
+    /// All offers, the first one first.
+    pub fn offers(&self) -> impl Iterator<Item = &Offer> {
+        std::iter::once(&self.first).chain(&self.more)
+    }
+
     /// The offer `key`, if the version has it.
     #[must_use]
-    pub fn offer(&self, key: OfferKey) -> Option<Offer> {
-        Some(self.first_offer()).filter(|offer| offer.key() == key)
+    pub fn offer(&self, key: OfferKey) -> Option<&Offer> {
+        self.offers().find(|offer| offer.key() == key)
     }
 
     /// The offer that is meant where none is named.
     #[must_use]
-    pub fn first_offer(&self) -> Offer {
-        Offer { interval: self.interval, base_fee: self.base_fee, prices: self.prices.clone() }
+    pub fn first_offer(&self) -> &Offer {
+        &self.first
     }
 
-    /// Checks what the prices, each right by itself, are together; names the first broken field.
+    /// Checks what offers and prices, each right by itself, are together; names the first broken field.
     pub fn check(&self) -> Result<(), Violation> {
         text::check_name(&self.name).map_err(|violation| violation.under("/name"))?;
-        if self.base_fee.amount_minor < 0 {
-            return Err(Violation::new("/baseFee", "base_fee_negative", "charge zero or more"));
+        if 1 + self.more.len() > PLAN_OFFERS_MAX {
+            let message = format!("use at most {PLAN_OFFERS_MAX} offers");
+            return Err(Violation::new("/offers", "too_many_offers", message));
         }
-        if self.prices.len() > PLAN_PRICES_MAX {
-            let message = format!("use at most {PLAN_PRICES_MAX} prices");
-            return Err(Violation::new("/prices", "too_many_prices", message));
-        }
-        if self.prices.iter().map(Price::entries).sum::<usize>() > PLAN_TIERS_MAX {
-            let message = format!("use at most {PLAN_TIERS_MAX} tiers over all prices");
-            return Err(Violation::new("/prices", "too_many_tiers", message));
-        }
-        if self.prices.iter().map(bytes_of).sum::<usize>() > PLAN_PRICES_BYTES_MAX {
-            let message = format!("use at most {PLAN_PRICES_BYTES_MAX} bytes of JSON for all prices");
-            return Err(Violation::new("/prices", "prices_too_large", message));
-        }
-        for (index, price) in self.prices.iter().enumerate() {
-            let here = format!("/prices/{index}");
-            if price.key().as_str() == BASE_FEE_KEY {
-                return Err(Violation::new(format!("{here}/key"), "reserved_key", "the base fee's line has this key"));
+        self.check_sizes()?;
+        for (index, offer) in self.offers().enumerate() {
+            let here = format!("/offers/{index}");
+            if self.offers().take(index).any(|earlier| earlier.key() == offer.key()) {
+                let message = "another offer has this currency and interval; use each pair once";
+                return Err(Violation::new(here, "duplicate_offer", message));
             }
-            if self.prices[..index].iter().any(|earlier| earlier.key() == price.key()) {
-                return Err(Violation::new(format!("{here}/key"), "duplicate_key", "use each price key once"));
+            offer.check().map_err(|violation| violation.under(&here))?;
+        }
+        Ok(())
+    }
+
+    /// Checks that the version fits an item; names the offer whose prices are too many, together with those before.
+    fn check_sizes(&self) -> Result<(), Violation> {
+        let (mut count, mut tiers, mut bytes) = (0_usize, 0_usize, 0_usize);
+        for (index, offer) in self.offers().enumerate() {
+            let refused = |code, message| Err(Violation::new(format!("/offers/{index}/prices"), code, message));
+            count = count.saturating_add(offer.prices.len());
+            if count > PLAN_PRICES_MAX {
+                return refused("too_many_prices", format!("use at most {PLAN_PRICES_MAX} prices"));
+            }
+            tiers = tiers.saturating_add(offer.prices.iter().map(Price::entries).sum());
+            if tiers > PLAN_TIERS_MAX {
+                return refused("too_many_tiers", format!("use at most {PLAN_TIERS_MAX} tiers over all prices"));
+            }
+            bytes = bytes.saturating_add(offer.prices.iter().map(bytes_of).sum());
+            if bytes > PLAN_PRICES_BYTES_MAX {
+                let message = format!("use at most {PLAN_PRICES_BYTES_MAX} bytes of JSON for all prices");
+                return refused("prices_too_large", message);
             }
         }
         Ok(())
@@ -115,8 +112,10 @@ fn bytes_of(price: &Price) -> usize {
 mod tests {
     use super::*;
     use crate::{
+        calendar::{Interval, IntervalUnit},
         catalog::{Cell, Charge, Matrix, Modifiers, PriceModel, Tier, Tiers, UsageCharge},
-        money::Rate,
+        money::{Money, Rate},
+        text::Slug,
     };
     use rstest::rstest;
     use rust_decimal::Decimal;
@@ -149,29 +148,73 @@ mod tests {
         (0..count).map(|index| price(&format!("k{index}"), tiers)).collect()
     }
 
-    #[rstest]
-    #[case::none(Vec::new(), None)]
-    #[case::most_prices(many(100, 1), None)]
-    #[case::too_many_prices(many(101, 1), Some(("/prices", "too_many_prices")))]
-    #[case::most_tiers(many(20, 50), None)]
-    #[case::too_many_tiers(many(21, 50), Some(("/prices", "too_many_tiers")))]
-    #[case::large(vec![matrix("a", 200), matrix("b", 200), matrix("c", 200)], None)]
-    #[case::too_large(
-        vec![matrix("a", 200), matrix("b", 200), matrix("c", 200), matrix("d", 200)],
-        Some(("/prices", "prices_too_large"))
-    )]
-    #[case::twice(vec![price("a", 1), price("a", 1)], Some(("/prices/1/key", "duplicate_key")))]
-    #[case::base(vec![price("a", 1), price("base", 1)], Some(("/prices/1/key", "reserved_key")))]
-    fn a_version_is_refused_by_the_field(#[case] prices: Vec<Price>, #[case] expect: Option<(&str, &str)>) {
+    fn offer(currency: &str, prices: Vec<Price>) -> Offer {
+        Offer { interval: Interval::MONTH, base_fee: Money::zero(currency.parse().unwrap()), prices }
+    }
+
+    fn yearly() -> Offer {
+        Offer { interval: Interval::new(IntervalUnit::Year, 1).unwrap(), ..offer("USD", many(1, 1)) }
+    }
+
+    fn check(mut offers: Vec<Offer>, expect: Option<(&str, &str)>) {
         let version = PlanVersion {
             reference: PlanRef { plan_id: PlanId::derived(&["pro"]), version: NonZeroU32::MIN },
             name: "Pro".to_owned(),
-            interval: Interval::MONTH,
-            base_fee: Money::zero("USD".parse().unwrap()),
-            prices,
+            first: offers.remove(0),
+            more: offers,
             created_at: Timestamp::UNIX_EPOCH,
         };
         let refusal = version.check().err();
         assert_eq!(refusal.as_ref().map(|violation| (violation.pointer.as_str(), violation.code)), expect);
+    }
+
+    #[rstest]
+    #[case::none(Vec::new(), None)]
+    #[case::most_prices(many(100, 1), None)]
+    #[case::too_many_prices(many(101, 1), Some(("/offers/0/prices", "too_many_prices")))]
+    #[case::most_tiers(many(20, 50), None)]
+    #[case::too_many_tiers(many(21, 50), Some(("/offers/0/prices", "too_many_tiers")))]
+    #[case::large(vec![matrix("a", 200), matrix("b", 200), matrix("c", 200)], None)]
+    #[case::too_large(
+        vec![matrix("a", 200), matrix("b", 200), matrix("c", 200), matrix("d", 200)],
+        Some(("/offers/0/prices", "prices_too_large"))
+    )]
+    #[case::twice(vec![price("a", 1), price("a", 1)], Some(("/offers/0/prices/1/key", "duplicate_key")))]
+    #[case::base(vec![price("a", 1), price("base", 1)], Some(("/offers/0/prices/1/key", "reserved_key")))]
+    fn a_version_is_refused_by_the_field(#[case] prices: Vec<Price>, #[case] expect: Option<(&str, &str)>) {
+        check(vec![offer("USD", prices)], expect);
+    }
+
+    #[rstest]
+    #[case::currencies(vec![offer("USD", many(1, 1)), offer("EUR", many(1, 1))], None)]
+    #[case::intervals(vec![offer("USD", many(1, 1)), yearly()], None)]
+    #[case::twice(vec![offer("USD", many(1, 1)), offer("EUR", many(1, 1)), offer("USD", many(2, 1))],
+        Some(("/offers/2", "duplicate_offer")))]
+    #[case::most_prices_together(vec![offer("USD", many(60, 1)), offer("EUR", many(40, 1))], None)]
+    #[case::too_many_prices_together(vec![offer("USD", many(60, 1)), offer("EUR", many(41, 1))],
+        Some(("/offers/1/prices", "too_many_prices")))]
+    #[case::too_many_tiers_together(vec![offer("USD", many(20, 50)), offer("EUR", many(1, 1))],
+        Some(("/offers/1/prices", "too_many_tiers")))]
+    #[case::too_large_together(
+        vec![offer("USD", vec![matrix("a", 200), matrix("b", 200)]), offer("EUR", vec![matrix("a", 200), matrix("b", 200)])],
+        Some(("/offers/1/prices", "prices_too_large"))
+    )]
+    #[case::one_of_them_broken(vec![offer("USD", many(1, 1)), offer("EUR", vec![price("base", 1)])],
+        Some(("/offers/1/prices/0/key", "reserved_key")))]
+    fn offers_are_refused_by_the_field(#[case] offers: Vec<Offer>, #[case] expect: Option<(&str, &str)>) {
+        check(offers, expect);
+    }
+
+    #[test]
+    fn a_version_has_fifty_offers_and_no_more() {
+        let of_days =
+            |count| Offer { interval: Interval::new(IntervalUnit::Day, count).unwrap(), ..offer("USD", vec![]) };
+        let of_weeks =
+            |count| Offer { interval: Interval::new(IntervalUnit::Week, count).unwrap(), ..offer("USD", vec![]) };
+        let mut offers: Vec<Offer> = (1..=24).map(of_days).chain((1..=24).map(of_weeks)).collect();
+        offers.extend([offer("EUR", vec![]), offer("GBP", vec![])]);
+        check(offers.clone(), None);
+        offers.push(offer("JPY", vec![]));
+        check(offers, Some(("/offers", "too_many_offers")));
     }
 }

@@ -13,9 +13,10 @@ use crate::{
 use axum::extract::{Path, State};
 use domain::{
     Timestamp,
-    catalog::{PlanVersion, PriceShape},
+    catalog::{OfferKey, PlanVersion, PriceShape},
     id::{CouponId, InvoiceId},
     invoice::{self, CreditNote, Statement},
+    subscription::{Subscription, Term},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -120,7 +121,14 @@ pub(crate) async fn explain(
     let statement = stored.invoice.statement();
     let place = statement.lines.iter().position(|line| line.key == key).ok_or_else(Problem::not_found)?;
     let source = match &statement.lines[place].source {
-        Some(source) => Some(published(source, api.world().plan_version(source.plan).await?.as_ref())),
+        Some(source) => {
+            let version = api.world().plan_version(source.plan).await?;
+            let subscription = match &statement.subscription {
+                Some(run) => api.store(&tenant).subscription(run.id).await?,
+                None => None,
+            };
+            Some(published(source, version.as_ref(), offer_key(statement, place, source, subscription.as_ref())))
+        }
         None => None,
     };
     let notes = api.store(&tenant).credit_notes(statement.id).await?;
@@ -163,12 +171,26 @@ fn explained(statement: &Statement, place: usize, notes: &[CreditNote]) -> LineE
     }
 }
 
-fn published(source: &invoice::Source, version: Option<&PlanVersion>) -> PublishedSource {
-    let price = source
-        .price
-        .as_ref()
-        .zip(version)
-        .and_then(|(key, version)| version.prices.iter().find(|price| price.key() == key).map(PriceShape::from));
+/// Which offer of its plan version a line charges by: the subscription's on the line's first day, or else on any day.
+fn offer_key(
+    statement: &Statement,
+    place: usize,
+    source: &invoice::Source,
+    subscription: Option<&Subscription>,
+) -> Option<OfferKey> {
+    let subscription = subscription?;
+    let first_day = statement.lines[place].days.map(|(first, _)| first);
+    let then = first_day.and_then(|day| subscription.term_on(day));
+    let of_plan = |term: &&Term| term.plan == source.plan && term.offer.currency == statement.total.currency;
+    let term = then.filter(of_plan).or_else(|| subscription.terms.iter().find(of_plan));
+    term.map(|term| term.offer)
+}
+
+fn published(source: &invoice::Source, version: Option<&PlanVersion>, offer: Option<OfferKey>) -> PublishedSource {
+    let offer = version.map(|version| offer.and_then(|key| version.offer(key)).unwrap_or(version.first_offer()));
+    let price = source.price.as_ref().zip(offer);
+    let price = price.and_then(|(key, offer)| offer.prices.iter().find(|price| price.key() == key));
+    let price = price.map(PriceShape::from);
     PublishedSource {
         plan: source.plan.into(),
         name: version.map(|version| version.name.clone()),

@@ -50,7 +50,7 @@ pub(crate) enum NewChange {
         /// Which version of it; the latest, unless it is sent.
         #[schema(value_type = Option<u32>, minimum = 1)]
         version: Option<NonZeroU32>,
-        /// How long a period is from then on; that of the first offer, unless it is sent.
+        /// How long a period is from then on; that of the first offer in the currency, unless it is sent.
         interval: Option<plans::Interval>,
         /// How many seats, by the key of the price; as many as before, or one, where nothing is sent.
         #[serde(default)]

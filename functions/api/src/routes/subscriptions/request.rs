@@ -5,7 +5,7 @@ use crate::{problem::Problem, routes::plans, state::Api};
 use cloud::billing::{self, Shelf};
 use domain::{
     Date, TimeZone, Timestamp, Violation,
-    catalog::{OfferKey, PlanRef, PlanVersion},
+    catalog::{Offer, OfferKey, PlanRef, PlanVersion, VersionStatus, Versions},
     id::{SubscriptionId, TenantId},
     money::Currency,
     subscription::{Offered, Offers, Start, Subscription, Trial},
@@ -29,10 +29,10 @@ pub(crate) struct NewSubscription {
     /// Which version of it; the latest, unless it is sent.
     #[schema(value_type = Option<u32>, minimum = 1)]
     version: Option<NonZeroU32>,
-    /// ISO 4217 code of one that the plan version offers; that of its first offer, unless it is sent.
+    /// ISO 4217 code of one that the plan version offers; that of its first offer with the interval, unless it is sent.
     #[schema(example = "EUR")]
     currency: Option<String>,
-    /// One that the plan version offers; that of its first offer, unless it is sent.
+    /// One that the plan version offers; that of its first offer in the currency, unless it is sent.
     interval: Option<plans::Interval>,
     /// First day; today in the tenant's time zone, unless it is sent. At most 400 days away.
     #[schema(example = "2026-06-01")]
@@ -62,31 +62,41 @@ pub(super) async fn offered(
     let unknown = |pointer: &str| Problem::from(Violation::new(pointer, "unknown_plan", "name a published plan"));
     let slug = Slug::parse(plan).map_err(|_| unknown("/plan"))?;
     let plan = api.world().plan(&slug).await?.ok_or_else(|| unknown("/plan"))?;
-    let reference = PlanRef { plan_id: plan.id, version: version.unwrap_or(plan.latest_version) };
+    let reference = PlanRef { plan_id: plan.id, version: open_version(&plan.versions, version)? };
     let version = api.world().plan_version(reference).await?.ok_or_else(|| unknown("/version"))?;
-    let key = key(&version, currency, interval)?;
-    let offer = version.offer(key).ok_or_else(|| not_offered("/currency"))?;
+    let offer = offer(&version, currency, interval)?.clone();
+    let key = offer.key();
     let mut offers = Offers::default();
     offers.insert(reference, Offered { plan_name: version.name, offer });
     Ok((reference, key, offers))
 }
 
-/// The offer that currency and interval name; of what is not sent, the first offer's.
-fn key(
-    version: &PlanVersion,
+/// The version that is asked for, or else the latest, if it can be subscribed to.
+fn open_version(versions: &Versions, asked: Option<NonZeroU32>) -> Result<NonZeroU32, Violation> {
+    let pointer = if asked.is_some() { "/version" } else { "/plan" };
+    let number = asked.unwrap_or_else(|| versions.shown());
+    match versions.status(number) {
+        None => Err(Violation::new(pointer, "unknown_plan", "name a published version of the plan")),
+        Some(VersionStatus::Draft) => Err(Violation::new(pointer, "not_published", "publish the draft first")),
+        Some(VersionStatus::Archived) => Err(Violation::new(pointer, "archived", "name a version that is active")),
+        Some(VersionStatus::Active) => Ok(number),
+    }
+}
+
+/// The first offer that has the currency and the interval, of those that are sent.
+fn offer<'a>(
+    version: &'a PlanVersion,
     currency: Option<&str>,
     interval: Option<plans::Interval>,
-) -> Result<OfferKey, Violation> {
-    let first = version.first_offer().key();
-    let currency = match currency {
-        None => first.currency,
-        Some(code) => code.parse::<Currency>().map_err(|_| not_offered("/currency"))?,
-    };
-    let interval = match interval {
-        None => first.interval,
-        Some(interval) => interval.decide()?,
-    };
-    Ok(OfferKey { interval, currency })
+) -> Result<&'a Offer, Violation> {
+    let currency = currency.map(str::parse::<Currency>).transpose().map_err(|_| not_offered("/currency"))?;
+    let interval = interval.map(plans::Interval::decide).transpose()?;
+    let in_currency = |offer: &&Offer| currency.is_none_or(|currency| offer.base_fee.currency == currency);
+    let mut offers = version.offers().filter(in_currency).peekable();
+    // Where nothing has the currency the interval is not to blame.
+    let pointer = if offers.peek().is_none() || interval.is_none() { "/currency" } else { "/interval" };
+    let found = offers.find(|offer| interval.is_none_or(|interval| offer.interval == interval));
+    found.ok_or_else(|| not_offered(pointer))
 }
 
 fn not_offered(pointer: &str) -> Violation {

@@ -1,9 +1,11 @@
 //! Prints sample invoices into a folder, to be looked at: a short one, one of 300 lines with tiers, one in many
-//! scripts, and one with texts that are longer than anybody hopes for.
+//! scripts, one with texts that are longer than anybody hopes for; and invoices of every kind in every language.
 //!
 //! ```text
 //! cargo run -p invoice --example sample_invoice -- out
 //! ```
+
+mod languages;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -13,9 +15,10 @@ use invoice::pdf::{Colour, Document, Fact, Headings, Headline, Line, Metadata, P
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from(std::env::args().nth(1).ok_or("name a folder")?);
     std::fs::create_dir_all(&folder)?;
-    for (name, document) in
-        [("short", short()), ("long", long(300)), ("scripts", scripts()), ("stretched", stretched())]
-    {
+    let mut documents = languages::documents()?;
+    let plain = [("short", short()), ("long", long(300)), ("scripts", scripts()), ("stretched", stretched())];
+    documents.extend(plain.map(|(name, document)| (name.to_owned(), document)));
+    for (name, document) in documents {
         let bytes = print(&document)?;
         let path = folder.join(format!("{name}.pdf"));
         std::fs::write(&path, &bytes)?;
