@@ -26,6 +26,8 @@ mod ledger;
 mod lists;
 #[path = "api/logs.rs"]
 mod logs;
+#[path = "api/plans.rs"]
+mod plans;
 #[path = "api/prices.rs"]
 mod prices;
 #[path = "api/refusals.rs"]

@@ -102,6 +102,7 @@ fn platform() -> OpenApiRouter<Api> {
         .routes(routes!(plans::versions::replace))
         .routes(routes!(plans::versions::publish_draft))
         .routes(routes!(plans::versions::archive))
+        .routes(routes!(subscriptions::migrate::migrate))
         .routes(routes!(subscriptions::create))
         .routes(routes!(subscriptions::change::create))
         .routes(routes!(invoices::generate))

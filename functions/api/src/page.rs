@@ -71,9 +71,14 @@ impl FromRequestParts<Api> for Paging {
 }
 
 impl Paging {
+    /// The text form of where the next page begins.
+    pub(crate) fn next(&self, cursor: Option<&Cursor>) -> Option<String> {
+        cursor.map(|cursor| self.seal.close(cursor))
+    }
+
     /// The answer that shows each item of `page` as `show` does.
     pub(crate) fn answer<T, U>(&self, page: Page<T>, show: impl FnMut(T) -> U) -> axum::Json<List<U>> {
-        let next_cursor = page.next.map(|cursor| self.seal.close(&cursor));
+        let next_cursor = self.next(page.next.as_ref());
         axum::Json(List { data: page.items.into_iter().map(show).collect(), next_cursor })
     }
 }

@@ -107,6 +107,9 @@ pub(crate) async fn furnished() -> (Api, Vec<Row>) {
     let api = Api::open().await.with_meters().await;
     let plan = plan("basic");
     api.post("/v1/plans", PLATFORM_KEY, &plan).await.good();
+    let mut draft = self::plan("later");
+    draft["status"] = json!("draft");
+    api.post("/v1/plans", PLATFORM_KEY, &draft).await.good();
     let post = async |path: &str, body: Value| api.post(path, &api.acme.key, &body).await.good().text("id");
     let event = "counted-1";
     let events = json!({"events": [{"id": event, "type": "call", "data": {"bytes": 1}}]});
@@ -214,12 +217,21 @@ fn of_the_catalog() -> Vec<Row> {
     let mut version = plan("basic");
     version.as_object_mut().unwrap().remove("slug");
     let meter = json!({"slug": "new", "name": "New", "eventType": "new", "aggregation": "count"});
+    let of_version = |route: &'static str| {
+        let path = route.replace("{slug}", "later").replace("{version}", "1");
+        row(Platform, "POST", route, &path, Value::Null, 200)
+    };
     vec![
         post(Platform, "/v1/meters", meter),
         get(AnyKey, "/v1/meters"),
         row(AnyKey, "GET", "/v1/meters/{slug}", "/v1/meters/calls", Value::Null, 200),
         post(Platform, "/v1/plans", plan("new")),
-        row(Platform, "POST", "/v1/plans/{slug}/versions", "/v1/plans/basic/versions", version, 201),
+        row(Platform, "PATCH", "/v1/plans/{slug}", "/v1/plans/basic", json!({"displayOrder": 1}), 200),
+        row(Platform, "POST", "/v1/plans/{slug}/versions", "/v1/plans/basic/versions", version.clone(), 201),
+        row(Platform, "PUT", "/v1/plans/{slug}/versions/{version}", "/v1/plans/later/versions/1", version, 200),
+        of_version("/v1/plans/{slug}/versions/{version}/publish"),
+        Row { body: Some(json!({})), ..of_version("/v1/plans/{slug}/versions/{version}/migrate") },
+        of_version("/v1/plans/{slug}/versions/{version}/archive"),
         get(AnyKey, "/v1/plans"),
         row(AnyKey, "GET", "/v1/plans/{slug}", "/v1/plans/basic", Value::Null, 200),
         row(AnyKey, "POST", "/v1/prices/estimate", "/v1/prices/estimate", estimate, 200),

@@ -1,9 +1,10 @@
 //! Subscriptions: which tenant pays by which plan version, from when on, and what happens to that.
 //!
-//! The shapes are in [`request`] and [`answer`], changes in [`change`]; here are the routes of subscriptions themselves.
+//! The shapes are in [`request`] and [`answer`], changes in [`change`], moves to a newer plan version in [`migrate`]; here are the routes of subscriptions themselves.
 
 mod answer;
 pub(crate) mod change;
+pub(crate) mod migrate;
 mod request;
 
 pub(crate) use self::answer::PlanPinned;

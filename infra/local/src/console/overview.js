@@ -80,7 +80,9 @@ function subscribeForm({ api, tenant, reload }, plans, today) {
       "Or a plan that exists",
       select(
         "plan",
-        plans.map((plan) => [plan.slug, `${plan.name}, version ${plan.latestVersion}`]),
+        plans
+          .filter((plan) => plan.latestVersion)
+          .map((plan) => [plan.slug, `${plan.name}, version ${plan.latestVersion}`]),
       ),
     ),
     field("From", h("input", { name: "startsOn", type: "date", value: today, required: true })),

@@ -11,6 +11,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     Timestamp,
     id::{SubscriptionId, TenantId},
+    subscription::Subscription,
     tenant::Tenant,
     text::Slug,
 };
@@ -44,6 +45,35 @@ impl World {
     pub async fn tenant_by_slug(&self, slug: &Slug) -> Result<Option<TenantId>, Fault> {
         let item = self.get_item(&self.settings().tenants_table, &Key::TenantSlug(slug)).await?;
         item.map(|item| item::parse(item::text(&item, "tenantId")?)).transpose()
+    }
+
+    /// A page of all subscriptions, tenant by tenant, the oldest tenant first. It may be short, or empty, and not the last.
+    pub async fn all_subscriptions(&self, limit: u8, after: Option<&Cursor>) -> Result<Page<Subscription>, Fault> {
+        // The place is the last tenant that was read; behind a `#`, if that tenant has more, its last subscription's key.
+        let mut done = after.cloned();
+        let mut items = Vec::new();
+        if let Some((tenant, within)) = after.and_then(|Cursor(place)| place.split_once('#')) {
+            let page = self.store(item::parse(tenant)?).subscriptions(limit, Some(&Cursor(within.to_owned()))).await?;
+            items.extend(page.items);
+            if let Some(Cursor(next)) = page.next {
+                return Ok(Page { items, next: Some(Cursor(format!("{tenant}#{next}"))) });
+            }
+            done = Some(Cursor(tenant.to_owned()));
+        }
+        let tenants = self.tenants(limit, done.as_ref()).await?;
+        for tenant in &tenants.items {
+            let room = usize::from(limit).saturating_sub(items.len());
+            let Some(room) = u8::try_from(room).ok().filter(|room| *room > 0) else {
+                return Ok(Page { items, next: done });
+            };
+            let page = self.store(tenant.id).subscriptions(room, None).await?;
+            items.extend(page.items);
+            if let Some(Cursor(next)) = page.next {
+                return Ok(Page { items, next: Some(Cursor(format!("{}#{next}", tenant.id))) });
+            }
+            done = Some(Cursor(tenant.id.to_string()));
+        }
+        Ok(Page { items, next: tenants.next })
     }
 
     /// What is due at `now`, of all tenants, through the sparse index: nobody else is read.

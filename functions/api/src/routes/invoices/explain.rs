@@ -179,8 +179,8 @@ fn offer_key(
     subscription: Option<&Subscription>,
 ) -> Option<OfferKey> {
     let subscription = subscription?;
-    let first_day = statement.lines[place].days.map(|(first, _)| first);
-    let then = first_day.and_then(|day| subscription.term_on(day));
+    let (first_day, _) = statement.lines[place].days.unwrap_or(statement.days);
+    let then = subscription.term_on(first_day);
     let of_plan = |term: &&Term| term.plan == source.plan && term.offer.currency == statement.total.currency;
     let term = then.filter(of_plan).or_else(|| subscription.terms.iter().find(of_plan));
     term.map(|term| term.offer)

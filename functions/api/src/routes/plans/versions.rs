@@ -177,7 +177,7 @@ pub(crate) async fn archive(
 }
 
 /// The plan called `slug`, and the number of one of its versions.
-async fn version_named(api: &Api, slug: &str, number: &str) -> Result<(catalog::Plan, NonZeroU32), Problem> {
+pub(crate) async fn version_named(api: &Api, slug: &str, number: &str) -> Result<(catalog::Plan, NonZeroU32), Problem> {
     let number: NonZeroU32 = number.parse().map_err(|_| Problem::not_found())?;
     let plan = named(api, slug).await?;
     plan.versions.status(number).ok_or_else(Problem::not_found)?;

@@ -371,7 +371,7 @@ fn refused(violation: Violation) -> Problem {
 }
 
 /// When the next run of a changed subscription is due: for its draft, as soon as its period is over.
-fn due_at(subscription: &subscription::Subscription) -> Result<Option<Timestamp>, Problem> {
+pub(super) fn due_at(subscription: &subscription::Subscription) -> Result<Option<Timestamp>, Problem> {
     let due_at = subscription.due_at(subscription.next_run, SignedDuration::ZERO);
     due_at.map_err(|error| Problem::internal(error.to_string()))
 }
