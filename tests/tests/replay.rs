@@ -188,6 +188,7 @@ fn expected() -> Outcome {
             delivered("credit.balance_low.v1"),
             delivered("invoice.created.v1"),
             delivered("invoice.finalized.v1"),
+            delivered("invoice.paid.v1"),
             delivered("invoice.ready.v1"),
         ],
         dead_letters: 0,
