@@ -1,5 +1,5 @@
 //! From an invoice to what its PDF says, in the tenant's language: what stands around the table is decided here, its
-//! lines in [`lines`], what they come to in [`totals`].
+//! lines in `lines`, what they come to in `totals`.
 //!
 //! Invariant: an invoice is paid, or in the payer's favour, by what is due after credits, never by its total.
 
