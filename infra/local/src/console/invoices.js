@@ -124,27 +124,24 @@ function lines({ zone }, invoice) {
     { label: "Exact", class: `${NUMBER} exact` },
     { label: "Amount", class: NUMBER },
   ];
-  const total = h(
-    "tr",
-    {},
-    h("th", { scope: "row" }, "Total"),
-    h("td", {}),
-    h("td", { class: "exact" }),
-    h("td", { class: `${NUMBER} strong` }, money(invoice.totalMinor, invoice.currency)),
-  );
   return [
     table(
       `Lines of ${invoice.number ?? "the draft"}`,
       columns,
       invoice.lines.map((line) => lineRows(invoice, line)),
-      total,
+      totals(invoice),
     ),
     h(
       "dl",
       { class: "facts" },
       fact("Issued", invoice.finalizedAt && instant(invoice.finalizedAt, zone)),
       fact("Due", invoice.dueAt && instant(invoice.dueAt, zone)),
-      fact("Plan", h("span", {}, h("code", { class: "id" }, invoice.plan.id), ` version ${invoice.plan.version}`)),
+      fact("Purchase order", invoice.purchaseOrder),
+      fact("Memo", invoice.memo),
+      fact(
+        "Plan",
+        invoice.plan && h("span", {}, h("code", { class: "id" }, invoice.plan.id), ` version ${invoice.plan.version}`),
+      ),
       fact(
         "Digest",
         invoice.digest &&
@@ -152,6 +149,28 @@ function lines({ zone }, invoice) {
       ),
     ),
   ];
+}
+
+/** From the lines to what is due: only the steps that this invoice has. */
+function totals(invoice) {
+  const row = (label, minor, strong = "") =>
+    h(
+      "tr",
+      {},
+      h("th", { scope: "row" }, label),
+      h("td", {}),
+      h("td", { class: "exact" }),
+      h("td", { class: `${NUMBER} ${strong}` }, money(minor, invoice.currency)),
+    );
+  const steps = [
+    ...invoice.discounts.map(({ name, amountMinor }) => row(name, -amountMinor)),
+    ...invoice.taxes.map(({ name, percent, inclusive, amountMinor }) =>
+      row(`${inclusive ? "including " : ""}${name} ${percent} %`, amountMinor),
+    ),
+  ];
+  const paid = Number(invoice.creditedMinor) === 0 ? [] : [row("Credits", -invoice.creditedMinor), row("Due", invoice.dueMinor, "strong")];
+  const subtotal = steps.length === 0 ? [] : [row("Subtotal", invoice.subtotalMinor)];
+  return [...subtotal, ...steps, row("Total", invoice.totalMinor, "strong"), ...paid];
 }
 
 function fact(name, value) {
@@ -198,15 +217,21 @@ function lineRows(invoice, line) {
   ];
 }
 
-function subtitle({ kind, key, days: billed, floor, meter, included, subLines }) {
+function subtitle({ kind, key, days: billed, floor, meter, included, subLines, firstDay, lastDay, adjusts }) {
   const share = billed && billed.active !== billed.full ? `${billed.active} of ${billed.full} days` : "";
   if (kind === "trueUp") {
     const least = floor.kind === "commitment" ? "commitment" : "minimum";
     return `missing to the ${least} of ${decimal(floor.amount)}${share && `, ${share}`}`;
   }
-  if (kind === "fee") return `${key === "base" ? "base fee" : "fee"}, ${share || `${billed.full} days`}`;
+  const when = firstDay ? `, ${firstDay} to ${lastDay}` : "";
+  if (kind === "fee") {
+    return `${/^base(@|$)/.test(key) ? "base fee" : "fee"}, ${share || `${billed.full} days`}${when}`;
+  }
+  if (kind === "seats") return `seats${when}`;
+  if (kind === "oneOff") return "agreed outside of any plan";
+  if (kind === "adjustment") return `adjusts ${adjusts.line}${when}, of which ${decimal(adjusts.quantityBefore)} was billed`;
   const free = isPositive(included) ? `, ${decimal(included)} included` : "";
-  return `meter ${meter}${free}${(subLines ?? []).length > 1 ? `, ${subLines.length} parts` : ""}`;
+  return `meter ${meter}${free}${when}${(subLines ?? []).length > 1 ? `, ${subLines.length} parts` : ""}`;
 }
 
 function partRows(invoice, line, parts) {
