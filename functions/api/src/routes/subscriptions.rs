@@ -25,7 +25,7 @@ use cloud::{
     billing::{self, Shelf},
     store::StoredInvoice,
 };
-use domain::{Violation, id::SubscriptionId, invoice::Draft, rating::AmountOutOfRange, subscription};
+use domain::{Violation, id::SubscriptionId, subscription};
 use http::StatusCode;
 use jiff::SignedDuration;
 
@@ -119,10 +119,6 @@ pub(crate) async fn upcoming(
     let statement = billing::statement(api.world(), &Shelf::default(), &found, found.next_run).await?;
     let nothing = || Problem::conflict("nothing_to_invoice", "the subscription will have no further invoice");
     let lines = statement.ok_or_else(nothing)?;
-    let now = api.world().now();
-    let (store, internal) = (api.store(&tenant), |error: AmountOutOfRange| Problem::internal(error.to_string()));
-    let profile = store.tenant().await?.ok_or_else(Problem::not_found)?;
-    let loaded = store.adjusters(&profile, Some(found.id), lines.total.currency, now).await?;
-    let draft = Draft::new(lines.assemble(&loaded.adjusters, now).map_err(internal)?).map_err(internal)?;
+    let draft = billing::draft(api.world(), tenant.id, lines).await?;
     Ok(axum::Json(StoredInvoice::new(domain::invoice::Invoice::Draft(draft)).into()))
 }

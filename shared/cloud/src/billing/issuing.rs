@@ -39,6 +39,12 @@ pub enum Regenerated {
     Nothing,
 }
 
+/// What `lines` would come to now; nothing is written.
+pub async fn draft(world: &World, tenant_id: TenantId, lines: Statement) -> Result<Draft, Fault> {
+    let issuing = Issuing::of(world, tenant_id, world.now()).await?;
+    Ok(issuing.assembled(lines).await?.0)
+}
+
 /// Issues `lines`, which belong to no run that is made, and answers whether that was done now. Facts are left in the outbox.
 pub async fn issue(
     world: &World,

@@ -11,7 +11,7 @@ mod late;
 mod offers;
 mod run;
 
-pub use issuing::{Regenerated, issue, regenerate};
+pub use issuing::{Regenerated, draft, issue, regenerate};
 pub use offers::{Shelf, offers};
 pub use run::{Asked, Made, make};
 

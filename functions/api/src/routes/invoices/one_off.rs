@@ -11,6 +11,7 @@ use crate::{
     idempotency::Creation,
     openapi::WriteRefusals,
     problem::Problem,
+    routes::money::currency,
     state::{Api, KnownTenant},
 };
 use axum::extract::State;
@@ -89,8 +90,7 @@ pub(crate) async fn create(
 /// What it says before coupons, tax and credits; its period is the day on which it is issued.
 fn statement(tenant: &KnownTenant, id: InvoiceId, new: NewOneOff, now: Timestamp) -> Result<Statement, Violation> {
     let notes = notes(new.memo, new.purchase_order)?;
-    let unknown = |_| Violation::new("/currency", "unknown_currency", "send the ISO 4217 code of a currency");
-    let currency: Currency = new.currency.parse().map_err(unknown)?;
+    let currency = currency(&new.currency)?;
     if !(1..=LINES_MAX).contains(&new.lines.len()) {
         return Err(Violation::new("/lines", "line_count", format!("send 1 to {LINES_MAX} lines")));
     }

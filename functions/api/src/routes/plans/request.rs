@@ -3,11 +3,14 @@
 //! A version with one offer may be sent without a list: its members then stand at the top, and so do the pointers to them.
 
 use super::Interval;
-use crate::{body, routes::prices::Price};
+use crate::{
+    body,
+    routes::{money::currency, prices::Price},
+};
 use domain::{
     Timestamp, Violation,
     catalog::{self, Offer, PlanAttributes, PlanRef, PlanVersion, PriceShape},
-    money::{Currency, Money},
+    money::Money,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -226,9 +229,7 @@ fn version(
 
 impl NewOffer {
     fn decide(self) -> Result<Offer, Violation> {
-        let currency: Currency = self.currency.parse().map_err(|_| {
-            Violation::new("/currency", "unknown_currency", "send the ISO 4217 code of a currency with a minor unit")
-        })?;
+        let currency = currency(&self.currency)?;
         let price = |(index, price): (usize, PriceShape)| {
             catalog::Price::try_from(price).map_err(|violation| violation.under(&format!("/prices/{index}")))
         };

@@ -2,7 +2,7 @@
 //! what is left does not belong.
 
 use super::document::Price as PriceSchema;
-use crate::body;
+use crate::{body, routes::money::currency};
 use domain::{
     Violation,
     catalog::{Charge, Matrix, Price, PriceModel, PriceShape, Units, shape::Digits},
@@ -109,9 +109,7 @@ fn yes() -> bool {
 impl NewEstimate {
     pub(super) fn decide(mut self) -> Result<Question, Violation> {
         let price = Price::try_from(self.price.clone()).map_err(|violation| violation.under("/price"))?;
-        let currency: Currency = self.currency.parse().map_err(|_| {
-            Violation::new("/currency", "unknown_currency", "send the ISO 4217 code of a currency with a minor unit")
-        })?;
+        let currency = currency(&self.currency)?;
         let usage = self.usage(&price)?;
         self.refuse_rest()?;
         let days = match self.days {
