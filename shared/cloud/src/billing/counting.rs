@@ -14,7 +14,7 @@ use domain::{
     rating::Feed,
     subscription::{Counted, Offers, UsageKey, UsageWanted},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use usage_log::Lane;
 
 /// The usage of each of `wanted`.
@@ -29,6 +29,8 @@ pub(super) async fn count(
     let Some(hull) = hull(&wanted) else { return Ok(counted) };
     let store = world.store(tenant_id);
     let hours = store.lane_hours(hull).await?;
+    // The prices of a stretch are charged for the same hours, which are hashed once.
+    let mut evidences: HashMap<Vec<Period>, Evidence> = HashMap::new();
     for UsageWanted { key, plan, offer, spans } in wanted {
         let offered = offers.get(plan, offer).ok_or_else(|| impossible("an offer was not loaded"))?;
         let price = offered.offer.prices.iter().find(|price| *price.key() == key.price);
@@ -41,7 +43,8 @@ pub(super) async fn count(
         let mut counters = store.counters_of(&hours, &meter, hull).await?;
         counters.retain(|counter| within(counter.hour));
         let usage = feed.usage(&meter, counters, &spans).map_err(impossible)?;
-        let evidence = evidence(hours.iter().filter(|hour| within(hour.hour)));
+        let within_spans = || hours.iter().filter(|hour| within(hour.hour));
+        let evidence = *evidences.entry(spans.clone()).or_insert_with(|| evidence(within_spans()));
         counted.insert(key, Counted { usage, evidence: Some(evidence) });
     }
     Ok(counted)
@@ -56,10 +59,13 @@ fn hull(wanted: &[UsageWanted]) -> Option<Period> {
 
 fn evidence<'h>(hours: impl Iterator<Item = &'h LaneHour>) -> Evidence {
     let mut logs: BTreeMap<(Timestamp, Lane), [u8; 32]> = BTreeMap::new();
-    let mut accepted: BTreeMap<Lane, u64> = BTreeMap::new();
+    // A lane may have put many hours aside, all of which have its one digest.
+    let mut lanes: BTreeMap<Lane, (u64, [u8; 32])> = BTreeMap::new();
     for LaneHour { hour, log, .. } in hours {
-        logs.insert((*hour, log.lane), log.digest);
-        accepted.insert(log.lane, u64::from(log.accepted));
+        let of_lane = lanes.entry(log.lane);
+        let (_, digest) = of_lane.or_insert_with(|| (u64::from(log.head.accepted), log.head.digest()));
+        logs.insert((*hour, log.lane), *digest);
     }
-    Evidence { digest: rebuild::chained([0; 32], &logs), events: accepted.values().sum() }
+    let events = lanes.values().map(|(accepted, _)| accepted).sum();
+    Evidence { digest: rebuild::chained([0; 32], &logs), events }
 }

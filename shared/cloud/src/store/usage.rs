@@ -19,8 +19,11 @@ use domain::{
     },
 };
 use jiff::SignedDuration;
-use std::collections::{BTreeMap, HashSet};
-use usage_log::Lane;
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
+use usage_log::{Head, Lane};
 
 /// Groups that a tenant's meters may have together in a month: what keeps the counters of an hour one small item.
 pub const GROUPS_MAX: usize = 1_000;
@@ -46,14 +49,12 @@ pub struct LaneHour {
 }
 
 /// The log of a lane, as its head speaks of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct LaneLog {
     /// Which lane.
     pub lane: Lane,
-    /// One value for all of it.
-    pub digest: [u8; 32],
-    /// How many events it has accepted, in all of its hours.
-    pub accepted: u32,
+    /// The head; shared, because a lane may have put many hours aside.
+    pub head: Arc<Head>,
 }
 
 impl TenantStore<'_> {
@@ -93,10 +94,9 @@ impl TenantStore<'_> {
         let mut arrivals: BTreeMap<(String, Timestamp), LaneLog> = BTreeMap::new();
         let earliest = period.start().saturating_sub(MONTH_MAX).unwrap_or(Timestamp::MIN);
         for item in self.usage_items("A", earliest, period.end()).await? {
-            let (lane, head) = (suffix(&item)?, lanes::read_head(&item)?);
-            let log = self.log_of_head(&item, &head)?;
-            arrivals.insert((lane.clone(), log.lane.bucket.start()), log);
-            let (hour, stored) = as_hour(head);
+            let lane = suffix(&item)?;
+            let (hour, stored, log) = self.read_log(&item)?;
+            arrivals.insert((lane.clone(), log.lane.bucket.start()), log.clone());
             if period.contains(hour) {
                 newest(&mut hours, (hour, lane), stored, log);
             }
@@ -106,13 +106,11 @@ impl TenantStore<'_> {
             if lane.starts_with('A') {
                 let (hour, stored) = lanes::read_hour(&item)?;
                 let months = arrivals.range((lane.clone(), Timestamp::MIN)..=(lane.clone(), hour));
-                let log = months.last().map(|(_, log)| *log);
+                let log = months.last().map(|(_, log)| log.clone());
                 let log = log.ok_or_else(|| Fault::permanent("read usage", "an hour was put aside by no lane"))?;
                 newest(&mut hours, (hour, lane), stored, log);
             } else {
-                let head = lanes::read_head(&item)?;
-                let log = self.log_of_head(&item, &head)?;
-                let (hour, stored) = as_hour(head);
+                let (hour, stored, log) = self.read_log(&item)?;
                 newest(&mut hours, (hour, lane), stored, log);
             }
         }
@@ -120,9 +118,13 @@ impl TenantStore<'_> {
         Ok(hours.into_iter().map(lane_hour).collect())
     }
 
-    fn log_of_head(&self, item: &Item, stored: &StoredHead) -> Result<LaneLog, Fault> {
+    /// The hour of a head, what is counted in it, and the log.
+    fn read_log(&self, item: &Item) -> Result<(Timestamp, StoredHour, LaneLog), Fault> {
         let lane = recount::lane_of_head(self.tenant_id, item)?;
-        Ok(LaneLog { lane, digest: stored.head.digest(), accepted: stored.head.accepted })
+        let StoredHead { mut head, notes } = lanes::read_head(item)?;
+        let counters = std::mem::take(&mut head.counters);
+        let (hour, version) = (head.hour, head.version);
+        Ok((hour, StoredHour { version, counters, notes }, LaneLog { lane, head: Arc::new(head) }))
     }
 
     pub(super) async fn usage_items(&self, kind: &str, from: Timestamp, to: Timestamp) -> Result<Vec<Item>, Fault> {
@@ -160,10 +162,6 @@ impl TenantStore<'_> {
             Err(error) => Err(Fault::of_call("dynamodb:UpdateItem", error)),
         }
     }
-}
-
-fn as_hour(StoredHead { head, notes }: StoredHead) -> (Timestamp, StoredHour) {
-    (head.hour, StoredHour { version: head.version, counters: head.counters, notes })
 }
 
 /// What stands for `group` of the meter `meter_id`.
