@@ -98,6 +98,7 @@ fn platform() -> OpenApiRouter<Api> {
         .routes(routes!(meters::create))
         .routes(routes!(plans::create))
         .routes(routes!(plans::update))
+        .routes(routes!(plans::overrides::create, plans::overrides::list))
         .routes(routes!(plans::versions::publish))
         .routes(routes!(plans::versions::replace))
         .routes(routes!(plans::versions::publish_draft))

@@ -23,6 +23,7 @@ mod ledger;
 mod ledger_shape;
 mod members;
 mod outbox;
+mod plan_item;
 mod plan_shape;
 mod plans;
 mod processed;

@@ -9,7 +9,7 @@ use super::{
     dynamo::{Range, Transacted},
     item::{self, Cursor, Item, Page},
     key::{self, Key},
-    subscription_shape::{self, StoredSubscription, SubscriptionV2},
+    subscription_shape::{self, StoredSubscription, SubscriptionV3},
 };
 use crate::{Fault, World};
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
@@ -114,7 +114,7 @@ fn is_of_revision(before: u64) -> &'static str {
 
 fn item_of(subscription: &Subscription, due_at: Option<Timestamp>) -> Result<Item, Fault> {
     let key = Key::Subscription(subscription.tenant_id, subscription.id);
-    let mut item = item::write(&key, &SubscriptionV2::from(subscription))?;
+    let mut item = item::write(&key, &SubscriptionV3::from(subscription))?;
     if let Some(due_at) = due_at {
         item.insert(DUE_SHARD.to_owned(), AttributeValue::S(due_shard(subscription.id).to_string()));
         item.insert(DUE_AT.to_owned(), AttributeValue::S(key::sortable(due_at)));
@@ -129,7 +129,7 @@ pub(crate) fn due_shard(id: SubscriptionId) -> u8 {
 
 async fn read(world: &World, item: Item) -> Result<Subscription, Fault> {
     match subscription_shape::read(item)? {
-        StoredSubscription::Second(second) => second.try_into(),
+        StoredSubscription::Whole(whole) => whole.try_into(),
         StoredSubscription::First(first) => {
             let version = world.plan_version(first.plan()).await?;
             let version = version.ok_or_else(|| Fault::permanent("decode item", "the plan version does not exist"))?;

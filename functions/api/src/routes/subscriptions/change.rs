@@ -4,7 +4,7 @@
 
 use super::{
     answer::{PlanPinned, Subscription, status},
-    request,
+    request::{self, Asked},
 };
 use crate::{
     auth::{Caller, Platform, TenantScope},
@@ -25,8 +25,9 @@ use cloud::{
 };
 use domain::{
     Date, Timestamp, Violation,
+    catalog::{OfferKey, PlanKind, PlanRef},
     id::SubscriptionId,
-    subscription::{self, CancelWhen, Change, Changed, Offers, PausedUsage, When},
+    subscription::{self, CancelWhen, Change, Changed, Offers, PausedUsage, Term, When},
     text::Slug,
 };
 use http::StatusCode;
@@ -61,12 +62,39 @@ pub(crate) enum NewChange {
     },
     /// Another number of seats.
     Seats {
+        /// Slug of the add-on that has the price; the plan, unless it is sent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        add_on: Option<String>,
         /// Key of the price that charges for them.
         #[schema(example = "seats")]
         price: String,
         /// How many from then on.
         #[schema(example = 7)]
         quantity: u64,
+        /// From when on.
+        #[serde(default)]
+        when: ChangeWhen,
+    },
+    /// An add-on beside the plan, or another version of one that is there.
+    AddOn {
+        /// Slug of the add-on, which has to offer the currency and interval of the subscription.
+        #[schema(example = "support")]
+        add_on: String,
+        /// Which version of it; the latest, unless it is sent.
+        #[schema(value_type = Option<u32>, minimum = 1)]
+        version: Option<NonZeroU32>,
+        /// How many seats, by the key of the price; as many as before, or one, where nothing is sent.
+        #[serde(default)]
+        seats: BTreeMap<String, u64>,
+        /// From when on.
+        #[serde(default)]
+        when: ChangeWhen,
+    },
+    /// An add-on less.
+    RemoveAddOn {
+        /// Slug of the add-on.
+        #[schema(example = "support")]
+        add_on: String,
         /// From when on.
         #[serde(default)]
         when: ChangeWhen,
@@ -298,21 +326,26 @@ async fn decide(
 ) -> Result<(Changed, Shelf), Problem> {
     let today = now.to_zoned(before.time_zone.clone()).date();
     let shelf = Shelf::default();
-    // Every offer that a term names, of which the change needs the one that holds when it takes effect.
-    let mut wanted = Vec::new();
-    for term in &before.terms {
-        if !wanted.contains(&(term.plan, term.offer)) {
-            wanted.push((term.plan, term.offer));
-        }
-    }
-    let mut offers = billing::offers(api.world(), &shelf, &wanted).await?;
-    let change = change(api, before, new, &mut offers).await?;
+    let mut offers = billing::offers(api.world(), &shelf, &offers_of(before)).await?;
+    let change = change(api, &shelf, before, new, &mut offers).await?;
     let changed = before.change(&change, today, now, &offers).map_err(refused)?;
     Ok((changed, shelf))
 }
 
+/// Every offer that a term names, of which a change needs those that hold when it takes effect.
+pub(super) fn offers_of(subscription: &subscription::Subscription) -> Vec<(PlanRef, OfferKey)> {
+    let mut wanted = Vec::new();
+    for offer in subscription.terms.iter().flat_map(Term::offers) {
+        if !wanted.contains(&offer) {
+            wanted.push(offer);
+        }
+    }
+    wanted
+}
+
 async fn change(
     api: &Api,
+    shelf: &Shelf,
     before: &subscription::Subscription,
     new: &NewChange,
     offers: &mut Offers,
@@ -320,20 +353,44 @@ async fn change(
     Ok(match new {
         NewChange::Plan { plan, version, interval, seats, when } => {
             let currency = before.terms.first().map(|term| term.offer.currency.to_string());
-            let (to, offer, found) = request::offered(api, plan, *version, currency.as_deref(), *interval).await?;
+            let asked =
+                Asked { tenant: before.tenant_id, kind: PlanKind::Plan, slug: plan, version: *version, under: "" };
+            let (to, offer, found) = request::offered(api, asked, currency.as_deref(), *interval).await?;
             offers.extend(found);
+            // The add-ons go along, if they are sold for the interval.
+            let add_ons = before.terms.iter().flat_map(|term| term.add_ons.values());
+            let add_ons: Vec<(PlanRef, OfferKey)> = add_ons.map(|add_on| (add_on.plan, offer)).collect();
+            offers.extend(billing::offers_there_are(api.world(), shelf, &add_ons).await?);
             Change::Plan { to, offer, seats: request::seats(seats)?, when: (*when).into() }
         }
-        NewChange::Seats { price, quantity, when } => {
+        NewChange::Seats { add_on, price, quantity, when } => {
             let unknown = |_| Violation::new("/price", "unknown_seats", "name a price that charges for seats");
             let price = Slug::parse(price).map_err(unknown)?;
-            Change::Seats { price, quantity: *quantity, when: (*when).into() }
+            let add_on = add_on.as_deref().map(add_on_slug).transpose()?;
+            Change::Seats { add_on, price, quantity: *quantity, when: (*when).into() }
+        }
+        NewChange::AddOn { add_on, version, seats, when } => {
+            let asked =
+                Asked { tenant: before.tenant_id, kind: PlanKind::AddOn, slug: add_on, version: *version, under: "" };
+            let version = asked.version(api).await?;
+            let to = version.reference;
+            for term in &before.terms {
+                request::insert(offers, version.clone(), term.offer);
+            }
+            Change::AddOn { add_on: add_on_slug(add_on)?, to, seats: request::seats(seats)?, when: (*when).into() }
+        }
+        NewChange::RemoveAddOn { add_on, when } => {
+            Change::RemoveAddOn { add_on: add_on_slug(add_on)?, when: (*when).into() }
         }
         NewChange::Pause { usage: UsageInPause::Free } => Change::Pause { usage: PausedUsage::Free },
         NewChange::Resume {} => Change::Resume,
         NewChange::Cancel { when, on } => Change::Cancel { when: cancel_when(*when, *on)? },
         NewChange::Undo {} => Change::Undo,
     })
+}
+
+fn add_on_slug(slug: &str) -> Result<Slug, Violation> {
+    Slug::parse(slug).map_err(|_| Violation::new("/addOn", "unknown_add_on", "name an add-on"))
 }
 
 impl From<ChangeWhen> for When {
@@ -364,6 +421,7 @@ fn refused(violation: Violation) -> Problem {
         "seats_out_of_range" if violation.pointer.is_empty() => "/quantity",
         "date_in_past" | "date_out_of_range" => "/on",
         "unknown_offer" | "currency_mismatch" => "/plan",
+        "unknown_add_on" => "/addOn",
         "unknown_seats" | "seats_out_of_range" => return violation.into(),
         code => return Problem::conflict(code, violation.message),
     };

@@ -140,12 +140,12 @@ impl Life {
             6 => PAUSE,
             7 => Change::Resume,
             10 => {
-                let name = if number / 2 % 2 == 0 { "x" } else { "y" };
+                let name = if (number / 2).is_multiple_of(2) { "x" } else { "y" };
                 Change::AddOn { add_on: slug(name), to: plan(name), seats: BTreeMap::new(), when }
             }
-            11 => Change::RemoveAddOn { add_on: slug(if number / 2 % 2 == 0 { "x" } else { "y" }), when },
+            11 => Change::RemoveAddOn { add_on: slug(if (number / 2).is_multiple_of(2) { "x" } else { "y" }), when },
             12 => {
-                let add_on = Some(slug(if number / 2 % 2 == 0 { "x" } else { "y" }));
+                let add_on = Some(slug(if (number / 2).is_multiple_of(2) { "x" } else { "y" }));
                 Change::Seats { add_on, price: slug("seats"), quantity: u64::from(number / 4 % 5), when }
             }
             8 if number < 40 => cancel_on(&self.today.checked_add(i64::from(number).days()).unwrap().to_string()),
