@@ -10,6 +10,8 @@ mod harness;
 
 #[path = "api/access.rs"]
 mod access;
+#[path = "api/add_ons.rs"]
+mod add_ons;
 #[path = "api/adjusted.rs"]
 mod adjusted;
 #[path = "api/coupons.rs"]

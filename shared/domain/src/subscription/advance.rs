@@ -7,9 +7,9 @@
 //! that advance and corrections together are what each day costs by its own term. What is charged once is in `beginning`.
 
 use super::{
-    LinesError, Offers, Phase, Subscription, Term,
+    LinesError, Offered, Offers, Phase, Subscription, Term,
     beginning::{beginnings, opening_beginnings},
-    charges::{add_day, add_prefix, share},
+    charges::{add_day, name_add_on, share},
     period::Slot,
     stretch,
     term::{Item, term_on},
@@ -33,6 +33,7 @@ struct Fee<'a> {
     plan: PlanRef,
     price: &'a Price,
     add_on: Option<&'a Slug>,
+    plan_name: &'a str,
     /// Of seats, how many.
     seats: Option<u64>,
     currency: Currency,
@@ -117,7 +118,8 @@ fn fees<'a>(term: Option<&'a Term>, offers: &'a Offers) -> Result<Vec<Fee<'a>>, 
     let mut fees = Vec::new();
     for item in term.items() {
         let Item { add_on, plan, .. } = item;
-        for price in &offers.named(plan, term.offer)?.offer.prices {
+        let Offered { plan_name, offer } = offers.named(plan, term.offer)?;
+        for price in &offer.prices {
             let seats = match price.charge() {
                 Charge::Flat { timing: Timing::InAdvance, .. } => None,
                 Charge::Seats { timing: Timing::InAdvance, .. } => Some(item.seats_of(price.key())),
@@ -126,7 +128,7 @@ fn fees<'a>(term: Option<&'a Term>, offers: &'a Offers) -> Result<Vec<Fee<'a>>, 
                 | Charge::OneTime { .. }
                 | Charge::Usage(_) => continue,
             };
-            fees.push(Fee { plan, price, add_on, seats, currency: term.offer.currency });
+            fees.push(Fee { plan, price, add_on, plan_name, seats, currency: term.offer.currency });
         }
     }
     Ok(fees)
@@ -152,7 +154,7 @@ impl Fee<'_> {
         // A fee has no floor, so that it comes to one line.
         let mut lines = lines.into_iter().filter(|line| !line.exact.is_zero());
         Ok(lines.next().map(|mut line| {
-            add_prefix(&mut line, self.add_on);
+            name_add_on(&mut line, self.add_on, self.plan_name);
             line
         }))
     }

@@ -3,7 +3,7 @@
 //! Invariants: such a fee is never prorated and never credited. Another version of the same plan or add-on goes on, and so
 //! does a paused one; what was taken away and comes back begins anew.
 
-use super::{LinesError, Offers, Phase, Subscription, Term, charges::add_prefix, period::Slot, term::Item};
+use super::{LinesError, Offers, Phase, Subscription, Term, charges::name_add_on, period::Slot, term::Item};
 use crate::{
     catalog::Charge,
     id::PlanId,
@@ -52,12 +52,13 @@ impl Beginning<'_> {
     /// What is charged once.
     pub(super) fn lines(&self, offers: &Offers) -> Result<Vec<Line>, LinesError> {
         let mut lines = Vec::new();
-        for price in &offers.named(self.item.plan, self.term.offer)?.offer.prices {
+        let offered = offers.named(self.item.plan, self.term.offer)?;
+        for price in &offered.offer.prices {
             let Charge::OneTime { .. } = price.charge() else { continue };
             let (usage, currency) = (Usage::Nothing, self.term.offer.currency);
             let charged = Line::of_price(self.item.plan, price, &usage, DayShare::WHOLE, currency)?;
             for mut line in charged.into_iter().filter(|line| !line.exact.is_zero()) {
-                add_prefix(&mut line, self.item.add_on);
+                name_add_on(&mut line, self.item.add_on, &offered.plan_name);
                 line.days = Some((self.day, self.day));
                 lines.push(line);
             }

@@ -206,7 +206,7 @@ fn arrears(
         }
     }
     for line in &mut lines {
-        add_prefix(line, stretch.add_on);
+        name_add_on(line, stretch.add_on, &offered.plan_name);
         if stretch.first_day != closed.period.first_day {
             add_day(line, stretch.first_day);
         }
@@ -273,9 +273,15 @@ fn line_key(add_on: Option<&Slug>, key: &str) -> String {
     }
 }
 
-/// Puts the slug of the add-on before the key: its prices may be called as those of the plan are.
-pub(super) fn add_prefix(line: &mut Line, add_on: Option<&Slug>) {
-    rename(line, |key| line_key(add_on, key));
+/// Puts the add-on before the key and, unless it is what is charged, before the price's name: its prices may be called as
+/// those of the plan are.
+pub(super) fn name_add_on(line: &mut Line, add_on: Option<&Slug>, name: &str) {
+    if add_on.is_some() {
+        rename(line, |key| line_key(add_on, key));
+        if line.source.as_ref().is_some_and(|source| source.price.is_some()) {
+            line.description = format!("{name} – {}", line.description);
+        }
+    }
 }
 
 /// Puts the first day behind the key, where the plain key may come twice.

@@ -63,7 +63,7 @@ pub(crate) enum NewChange {
     /// Another number of seats.
     Seats {
         /// Slug of the add-on that has the price; the plan, unless it is sent.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, rename = "addOn", skip_serializing_if = "Option::is_none")]
         add_on: Option<String>,
         /// Key of the price that charges for them.
         #[schema(example = "seats")]
@@ -78,6 +78,7 @@ pub(crate) enum NewChange {
     /// An add-on beside the plan, or another version of one that is there.
     AddOn {
         /// Slug of the add-on, which has to offer the currency and interval of the subscription.
+        #[serde(rename = "addOn")]
         #[schema(example = "support")]
         add_on: String,
         /// Which version of it; the latest, unless it is sent.
@@ -93,6 +94,7 @@ pub(crate) enum NewChange {
     /// An add-on less.
     RemoveAddOn {
         /// Slug of the add-on.
+        #[serde(rename = "addOn")]
         #[schema(example = "support")]
         add_on: String,
         /// From when on.

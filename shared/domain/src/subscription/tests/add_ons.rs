@@ -36,6 +36,8 @@ fn an_add_on_is_charged_beside_the_plan_from_the_start() {
         opened,
         ["support:desk 3100", "setup 5000 2024-03-01..2024-03-01", "support:setup 9900 2024-03-01..2024-03-01",]
     );
+    let names: Vec<String> = story.run(0, 0).into_iter().map(|line| line.description).collect();
+    assert_eq!(names, ["support – desk", "setup", "support – setup"]);
     // Only what recurs is charged again, and the next period's desk.
     let closed = story.ran(1).texts(1, 4);
     assert_eq!(closed, ["base 3100", "calls 400", "support:base 3100", "support:desk 3100 2024-04-01..2024-04-30"]);
