@@ -32,6 +32,8 @@ mod plans;
 mod prices;
 #[path = "api/refusals.rs"]
 mod refusals;
+#[path = "api/refused_usage.rs"]
+mod refused_usage;
 #[path = "api/resources.rs"]
 mod resources;
 #[path = "api/routes.rs"]

@@ -21,7 +21,7 @@ use axum::extract::{Path, State};
 use cloud::{
     Fault,
     billing::{self, Shelf},
-    store::{ChangeOutcome, ChangeRecord},
+    store::{ChangeOutcome, ChangeRecord, REFUSING_SUBSCRIPTIONS_MAX},
 };
 use domain::{
     Date, Timestamp, Violation,
@@ -109,6 +109,8 @@ pub(crate) enum UsageInPause {
     /// It is taken and costs nothing.
     #[default]
     Free,
+    /// It is not taken, unless another subscription of the tenant is in force.
+    Refused,
 }
 
 /// When a subscription ends.
@@ -207,7 +209,9 @@ pub(crate) async fn create(
         let (from, by) = (changed.from, caller.principal());
         let record = ChangeRecord { asked: asked.clone(), from, by, at: now };
         let change = || store.change_with_record(before.revision, &changed.after, due_at, uuid, &record);
-        match until_not_raced(change).await? {
+        let outcome = until_not_raced(change).await?;
+        api.forget_tenant(tenant.id);
+        match outcome {
             ChangeOutcome::Changed => {
                 return Ok((StatusCode::CREATED, axum::Json(Subscription::new(&changed.after, now)?)));
             }
@@ -329,11 +333,26 @@ async fn change(
             let price = Slug::parse(price).map_err(unknown)?;
             Change::Seats { price, quantity: *quantity, when: (*when).into() }
         }
-        NewChange::Pause { usage: UsageInPause::Free } => Change::Pause { usage: PausedUsage::Free },
+        NewChange::Pause { usage } => Change::Pause { usage: in_pause(api, before, *usage).await? },
         NewChange::Resume {} => Change::Resume,
         NewChange::Cancel { when, on } => Change::Cancel { when: cancel_when(*when, *on)? },
         NewChange::Undo {} => Change::Undo,
     })
+}
+
+/// What becomes of usage; it can only be refused where what is in force can be looked through.
+async fn in_pause(api: &Api, before: &subscription::Subscription, usage: UsageInPause) -> Result<PausedUsage, Problem> {
+    match usage {
+        UsageInPause::Free => Ok(PausedUsage::Free),
+        UsageInPause::Refused if api.world().store(before.tenant_id).may_refuse_usage().await? => {
+            Ok(PausedUsage::Refused)
+        }
+        UsageInPause::Refused => {
+            let message =
+                format!("a tenant with more than {REFUSING_SUBSCRIPTIONS_MAX} subscriptions has no usage refused");
+            Err(Problem::conflict("too_many_subscriptions", message))
+        }
+    }
 }
 
 impl From<ChangeWhen> for When {
