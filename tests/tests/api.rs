@@ -12,6 +12,8 @@ mod harness;
 mod access;
 #[path = "api/adjusted.rs"]
 mod adjusted;
+#[path = "api/billing_progress.rs"]
+mod billing_progress;
 #[path = "api/coupons.rs"]
 mod coupons;
 #[path = "api/credits.rs"]
