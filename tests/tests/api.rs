@@ -14,6 +14,8 @@ mod access;
 mod add_ons;
 #[path = "api/adjusted.rs"]
 mod adjusted;
+#[path = "api/billing_progress.rs"]
+mod billing_progress;
 #[path = "api/coupons.rs"]
 mod coupons;
 #[path = "api/credits.rs"]
@@ -34,6 +36,8 @@ mod plans;
 mod prices;
 #[path = "api/refusals.rs"]
 mod refusals;
+#[path = "api/refused_usage.rs"]
+mod refused_usage;
 #[path = "api/resources.rs"]
 mod resources;
 #[path = "api/routes.rs"]

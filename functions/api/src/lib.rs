@@ -21,7 +21,7 @@ use crate::{
     parameters::Documented,
     problem::Problem,
     routes::{
-        api_keys, costs, coupons, credits, docs, health,
+        api_keys, billing, costs, coupons, credits, docs, health,
         invoices::{self, credit_notes, ending, explain, payments},
         ledger, meters, plans, prices, rebuilds, redemptions, subscriptions, tax_rates, tenants, usage_event,
         usage_events, usage_query, webhooks,
@@ -126,6 +126,7 @@ fn platform() -> OpenApiRouter<Api> {
         .routes(routes!(ending::uncollectible))
         .routes(routes!(rebuilds::create))
         .routes(routes!(costs::read))
+        .routes(routes!(billing::read))
 }
 
 /// With a tenant's key for that tenant, or with the platform's for any.

@@ -261,6 +261,7 @@ fn of_usage(own: &Owned) -> Vec<Row> {
         row(Tenant, "GET", "/v1/usage", "/v1/usage?meter=calls", Value::Null, 200),
         row(Platform, "POST", "/v1/admin/rebuilds", "/v1/admin/rebuilds", rebuild, 200),
         get(Platform, "/v1/admin/costs"),
+        get(Platform, "/v1/admin/billing"),
     ]
 }
 

@@ -17,6 +17,7 @@ use crate::{
     openapi::{ReadRefusals, WriteRefusals},
     page::{List, PageParameters, Paging},
     problem::Problem,
+    retry::until_not_raced,
     routes::{self, invoices::Invoice},
     state::Api,
 };
@@ -52,7 +53,9 @@ pub(crate) async fn create(
     let out_of_range = |_| Violation::new("/startsOn", "date_out_of_range", "send a date before the year 9999");
     let due_at = made.due_at(made.next_run, SignedDuration::ZERO).map_err(out_of_range)?;
     let store = api.store(&tenant);
-    let made = match store.create_subscription(&made, due_at).await? {
+    let created = until_not_raced(|| store.create_subscription(&made, due_at, now)).await?;
+    api.forget_tenant(tenant.id);
+    let made = match created {
         true => made,
         false => store.subscription(id).await?.ok_or_else(Problem::not_found)?,
     };

@@ -53,6 +53,7 @@ fn printed(statement: Statement, locale: Locale) -> Made<Document> {
         low_balance_minor: None,
         time_zone: TimeZone::UTC,
         usage_log: Layouts::default(),
+        refused_usage: None,
         created_at: Timestamp::UNIX_EPOCH,
     };
     let seller = cloud::Seller {

@@ -6,7 +6,7 @@
 
 use super::{
     TenantStore,
-    dynamo::{Range, Transacted},
+    dynamo::{self, Range, Transacted},
     item::{self, Cursor, Item, Page},
     key::{self, Key},
     subscription_shape::{self, StoredSubscription, SubscriptionV3},
@@ -26,17 +26,27 @@ pub(crate) const DUE_AT: &str = "dueAt";
 const REVISION: &str = "revision";
 
 impl TenantStore<'_> {
-    /// Creates `subscription`, whose next run is due at `due_at`; answers `false` if its id is taken.
+    /// Creates `subscription`, whose next run is due at `due_at`; answers `false` if its id is taken. A conflict if another
+    /// subscription of the tenant was changed meanwhile.
     pub async fn create_subscription(
         &self,
         subscription: &Subscription,
         due_at: Option<Timestamp>,
+        now: Timestamp,
     ) -> Result<bool, Fault> {
-        let item = item_of(subscription, due_at)?;
-        self.world.put_if_absent(&self.world.settings().subscriptions_table, item).await
+        let table = &self.world.settings().subscriptions_table;
+        let actions = vec![
+            dynamo::put(table, item_of(subscription, due_at)?, true)?,
+            self.keep_refused_usage(subscription, now).await?,
+        ];
+        match self.world.transact(actions).await? {
+            Transacted::Committed => Ok(true),
+            Transacted::Refused(refused) if refused.contains(&0) => Ok(false),
+            Transacted::Refused(_) => Err(Fault::Conflict { operation: "create subscription" }),
+        }
     }
 
-    /// Stores `after` in place of what has the revision `before`; answers whether it did.
+    /// Stores `after`, which has the same terms, in place of what has the revision `before`; answers whether it did.
     pub async fn change_subscription(
         &self,
         before: u64,

@@ -6,7 +6,8 @@
 //!
 //! `term` is what holds on a day, `period` which days are billed together, `stretch` and `charges` what a closed period
 //! costs, `advance` what an opened one costs and how that is corrected, `beginning` what is charged once, `start`, `change`
-//! and `drafting` what may happen, `preview` what a change will cost. Storage, usage and the clock are the callers'.
+//! and `drafting` what may happen, `preview` what a change will cost, `refused_usage` when a tenant's usage is not taken.
+//! Storage, usage and the clock are the callers'.
 
 mod advance;
 mod beginning;
@@ -16,6 +17,7 @@ mod drafting;
 mod offers;
 mod period;
 mod preview;
+mod refused_usage;
 mod start;
 mod stretch;
 mod term;
@@ -26,6 +28,7 @@ pub use change::{ADD_ONS_MAX, CancelWhen, Change, Changed, SEATS_MAX, TERMS_MAX,
 pub use charges::{Counted, UsageKey, UsageWanted};
 pub use offers::{LinesError, Offered, Offers};
 pub use preview::{PreviewLine, offers_of_preview, preview};
+pub use refused_usage::{REFUSED_SPANS_MAX, RefusedSpan, RefusedUsage};
 pub use start::{Start, TRIAL_DAYS_MAX, Trial};
 pub use term::{AddOn, PausedUsage, Phase, Term};
 

@@ -7,6 +7,7 @@ mod corrections;
 mod laws;
 mod periods;
 mod previews;
+mod refused_usage;
 
 use super::*;
 use crate::{

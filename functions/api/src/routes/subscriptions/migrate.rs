@@ -155,7 +155,9 @@ impl Target<'_> {
             let record = ChangeRecord { asked, from: changed.from, by: "platform".to_owned(), at: now };
             let due_at = due_at(&changed.after)?;
             let write = || store.change_with_record(before.revision, &changed.after, due_at, uuid, &record);
-            match until_not_raced(write).await? {
+            let outcome = until_not_raced(write).await?;
+            api.forget_tenant(before.tenant_id);
+            match outcome {
                 ChangeOutcome::Changed => return Ok(Fate::Moved),
                 ChangeOutcome::Repeated => return Ok(Fate::Repeated),
                 ChangeOutcome::Raced => {}
