@@ -121,10 +121,11 @@ impl Ground {
         }
         if profile.closes {
             self.create("/v1/plans", &pricing::plan()).await?;
+            self.create("/v1/plans", &pricing::add_on()).await?;
             self.create("/v1/coupons", &pricing::coupon()).await?;
             self.create("/v1/tax-rates", &pricing::tax_rate()).await?;
         }
-        for tenant in tenants {
+        for (place, tenant) in tenants.iter_mut().enumerate() {
             let profile_body = json!({"slug": tenant.slug, "name": tenant.slug, "timeZone": tenant.zone});
             self.create("/v1/tenants", &profile_body).await?;
             let key = self.create(&format!("/v1/api-keys?tenant={}", tenant.slug), &json!({"name": "sim"})).await?;
@@ -133,7 +134,11 @@ impl Ground {
                 let coupon = json!({"coupon": "tenth"});
                 self.create(&format!("/v1/tenants/{}/coupons", tenant.slug), &coupon).await?;
                 self.create("/v1/credits/grants", &pricing::grant(&tenant.slug)).await?;
-                let subscription = json!({"plan": "plan", "startsOn": "2026-05-01"});
+                if place == pricing::OVERRIDDEN_TENANT {
+                    let path = format!("/v1/plans/plan/overrides?tenant={}", tenant.slug);
+                    self.create(&path, &pricing::price_override()).await?;
+                }
+                let subscription = json!({"plan": "plan", "startsOn": "2026-05-01", "addOns": {"extra": {}}});
                 self.create(&format!("/v1/subscriptions?tenant={}", tenant.slug), &subscription).await?;
                 let endpoint = json!({"url": format!("https://hooks.example/{}", tenant.slug)});
                 self.create(&format!("/v1/webhooks/endpoints?tenant={}", tenant.slug), &endpoint).await?;

@@ -53,14 +53,20 @@ pub(super) async fn are_all_there(ground: &Ground, ledger: &Ledger) -> Result<bo
 /// # Errors
 /// The first difference.
 pub(super) async fn audit(ground: &Ground, ledger: &Ledger, counted: &[Vec<Counted>]) -> Result<u64, String> {
-    for (tenant, counted) in ledger.tenants.iter().zip(counted) {
-        let audited = audit_tenant(ground, ledger, tenant, counted).await;
+    for (place, (tenant, counted)) in ledger.tenants.iter().zip(counted).enumerate() {
+        let has_override = place == pricing::OVERRIDDEN_TENANT;
+        let audited = audit_tenant(ground, ledger, (tenant, has_override), counted).await;
         audited.map_err(|difference| format!("{}: {difference}", tenant.slug))?;
     }
     Ok(ledger.tenants.len() as u64)
 }
 
-async fn audit_tenant(ground: &Ground, ledger: &Ledger, tenant: &Tenant, counted: &[Counted]) -> Result<(), String> {
+async fn audit_tenant(
+    ground: &Ground,
+    ledger: &Ledger,
+    (tenant, has_override): (&Tenant, bool),
+    counted: &[Counted],
+) -> Result<(), String> {
     let invoices = list(ground, tenant, "invoices").await?;
     let [invoice] = invoices.as_slice() else {
         return Err(format!("one period has closed, and there are {} invoices", invoices.len()));
@@ -73,7 +79,7 @@ async fn audit_tenant(ground: &Ground, ledger: &Ledger, tenant: &Tenant, counted
     if (text("firstDay"), text("lastDay")) != ("2026-05-01".to_owned(), "2026-05-31".to_owned()) {
         return Err(format!("the invoice is for {} to {}", text("firstDay"), text("lastDay")));
     }
-    charges(ledger, tenant, counted, invoice)?;
+    charges(ledger, (tenant, has_override), counted, invoice)?;
     adds_up(invoice)?;
     booked(ground, tenant, invoice).await?;
     printed(ground, tenant, &text("id")).await?;
@@ -81,7 +87,12 @@ async fn audit_tenant(ground: &Ground, ledger: &Ledger, tenant: &Tenant, counted
 }
 
 /// Whether the invoice charges for what it must.
-fn charges(ledger: &Ledger, tenant: &Tenant, counted: &[Counted], invoice: &Value) -> Result<(), String> {
+fn charges(
+    ledger: &Ledger,
+    (tenant, has_override): (&Tenant, bool),
+    counted: &[Counted],
+    invoice: &Value,
+) -> Result<(), String> {
     let finalized = invoice["finalizedAt"].as_str().unwrap_or_default();
     let finalized: domain::Timestamp = finalized.parse().map_err(|_| "the invoice is not issued".to_owned())?;
     let offset_ms = tenant.offset_minutes * 60_000;
@@ -105,7 +116,7 @@ fn charges(ledger: &Ledger, tenant: &Tenant, counted: &[Counted], invoice: &Valu
     let said = (cents("subtotalMinor"), cents("totalMinor"), cents("dueMinor"));
     let agrees = |chosen: &[usize]| {
         let used = used(ledger, chosen);
-        let Charged { subtotal, total, due } = pricing::price(used);
+        let Charged { subtotal, total, due } = pricing::price(used, has_override);
         said == (Some(subtotal), Some(total), Some(due)) && quantities(invoice) == Some(used)
     };
     if agrees(&must) || may.len() > CHOICES_MAX {
@@ -119,7 +130,7 @@ fn charges(ledger: &Ledger, tenant: &Tenant, counted: &[Counted], invoice: &Valu
         }
     }
     let (wanted, open) = (used(ledger, &must), may.len());
-    let charged = pricing::price(wanted);
+    let charged = pricing::price(wanted, has_override);
     Err(format!(
         "the invoice says {said:?} cents for {:?}, not {charged:?} for {wanted:?} and any of {open} more events",
         quantities(invoice)

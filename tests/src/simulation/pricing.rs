@@ -1,12 +1,20 @@
-//! The auditor's own pricing of the simulation's one plan, from the price of a unit to what is to be paid, in integers.
+//! The auditor's own pricing of the simulation's plan and its add-on, from the price of a unit to what is to be paid, in
+//! integers.
 //!
 //! It shares nothing with the rating that it is held against: a base fee, calls in two tiers, bytes in packages, users at the
-//! price of the tier that holds them all; then a coupon, a tax, and credit.
+//! price of the tier that holds them all; beside them the add-on, a fee and the same bytes by the byte; then a coupon, a tax,
+//! and credit. One tenant has agreed on a lower base fee.
 
 use serde_json::{Value, json};
 
+/// The place of the one tenant that has agreed on another base fee.
+pub(super) const OVERRIDDEN_TENANT: usize = 0;
 /// Charged once a period, in cents.
 const BASE_FEE_CENTS: i128 = 1_000;
+/// The base fee that one tenant has agreed on, in cents.
+const OVERRIDDEN_FEE_CENTS: i128 = 800;
+/// The add-on's fee in cents, its free bytes in thousandths, and what a byte beyond costs in hundredths of a cent.
+const ADD_ON: (i128, i128, i128) = (250, 5_000, 37);
 /// Calls of the first tier.
 const FIRST_CALLS: i128 = 10;
 /// What a call of it costs, in hundredths of a cent: 0.0125 a call, so that lines need rounding.
@@ -34,6 +42,20 @@ pub(super) fn plan() -> Value {
         "slug": "plan", "name": "Plan", "currency": "USD", "baseFeeMinor": 1000,
         "prices": [price("calls", calls), price("bytes", bytes), price("users", users)],
     })
+}
+
+/// The add-on that every tenant has.
+#[must_use]
+pub(super) fn add_on() -> Value {
+    let model = json!({"type": "perUnit", "unitPrice": "0.0037"});
+    let bytes = json!({"key": "bytes", "name": "bytes", "meter": "bytes", "included": "5", "model": model});
+    json!({"slug": "extra", "kind": "addOn", "name": "Extra", "currency": "USD", "baseFeeMinor": 250, "prices": [bytes]})
+}
+
+/// What is other for the one tenant.
+#[must_use]
+pub(super) fn price_override() -> Value {
+    json!({"offers": [{"baseFeeMinor": 800}]})
 }
 
 /// The coupon that every tenant is given.
@@ -76,10 +98,11 @@ pub(super) struct Charged {
     pub(super) due: i128,
 }
 
-/// Prices a whole period.
+/// Prices a whole period of the tenant that `has_override`, or of another.
 #[must_use]
-pub(super) fn price(used: Used) -> Charged {
-    let subtotal = BASE_FEE_CENTS + calls(used.calls) + bytes(used.bytes_milli) + users(used.users);
+pub(super) fn price(used: Used, has_override: bool) -> Charged {
+    let fee = if has_override { OVERRIDDEN_FEE_CENTS } else { BASE_FEE_CENTS };
+    let subtotal = fee + extra(used.bytes_milli) + calls(used.calls) + bytes(used.bytes_milli) + users(used.users);
     let net = subtotal - rounded(subtotal * PERCENT.0, 100);
     let total = net + rounded(net * PERCENT.1, 100);
     Charged { subtotal, total, due: total - GRANT_CENTS }
@@ -95,6 +118,11 @@ fn bytes(bytes_milli: i128) -> i128 {
     let (free, size, cents) = PACKAGE;
     // A package that was begun counts.
     ((bytes_milli - free).max(0) + size - 1) / size * cents
+}
+
+fn extra(bytes_milli: i128) -> i128 {
+    let (fee, free, each_centis) = ADD_ON;
+    fee + rounded((bytes_milli - free).max(0) * each_centis, 1_000 * 100)
 }
 
 fn users(users: i128) -> i128 {
@@ -113,18 +141,20 @@ mod tests {
 
     #[test]
     fn lines_are_rounded_once_and_then_discounted_taxed_and_paid() {
-        let used = |calls, bytes_milli, users| price(Used { calls, bytes_milli, users });
-        // Nothing used: the base fee; 10.00 less 1.00 is 9.00, with 1.71 of tax 10.71, of which credit pays 5.00.
-        assert_eq!(used(0, 0, 0), Charged { subtotal: 1_000, total: 1_071, due: 571 });
+        let used = |calls, bytes_milli, users| price(Used { calls, bytes_milli, users }, false);
+        // Nothing used: the base fees; 12.50 less 1.25 is 11.25, with 2.1375 of tax 13.39, of which credit pays 5.00.
+        assert_eq!(used(0, 0, 0), Charged { subtotal: 1_250, total: 1_339, due: 839 });
         // 2 × 1.25 = 2.50 → 3.
-        assert_eq!(used(2, 0, 0).subtotal, 1_003);
+        assert_eq!(used(2, 0, 0).subtotal, 1_253);
         // 10 × 1.25 = 12.50 → 13; the eleventh costs 0.90 and 50 for entering: 63.40 → 63.
-        assert_eq!((used(10, 0, 0).subtotal, used(11, 0, 0).subtotal), (1_013, 1_063));
-        // The first byte is free; up to 8 is one package, and a thousandth more another.
-        assert_eq!([1_000, 1_001, 8_000, 8_001].map(|milli| used(0, milli, 0).subtotal), [1_000, 1_002, 1_002, 1_004]);
+        assert_eq!((used(10, 0, 0).subtotal, used(11, 0, 0).subtotal), (1_263, 1_313));
+        // The first byte is free; up to 8 is one package, and a thousandth more another. The add-on charges 3 × 0.37 = 1.11 → 1.
+        assert_eq!([1_000, 1_001, 8_000, 8_001].map(|milli| used(0, milli, 0).subtotal), [1_250, 1_252, 1_253, 1_255]);
         // 3 × 33.33 = 99.99 → 100, 4 × 29.99 = 119.96 → 120.
-        assert_eq!((used(0, 0, 3).subtotal, used(0, 0, 4).subtotal), (1_100, 1_120));
-        // 11.20 less 1.12 is 10.08, with 1.9152 of tax 12.00.
-        assert_eq!(used(0, 0, 4).total, 1_200);
+        assert_eq!((used(0, 0, 3).subtotal, used(0, 0, 4).subtotal), (1_350, 1_370));
+        // 13.70 less 1.37 is 12.33, with 2.3427 of tax 14.67.
+        assert_eq!(used(0, 0, 4).total, 1_467);
+        // 8.00 and 2.50.
+        assert_eq!(price(Used::default(), true).subtotal, 1_050);
     }
 }
