@@ -65,7 +65,13 @@ function noSubscription(context, plans, now) {
       "(requests, bytes, addresses) and a plan of 19.00 USD a month with a price on each, and subscribes this tenant.",
     setUp,
   );
-  return section("Subscription", null, sample, plans.length > 0 && subscribeForm(context, plans, civilDate(now, zone)));
+  const offered = plans.filter((plan) => plan.kind === "plan" && plan.latestVersion);
+  return section(
+    "Subscription",
+    null,
+    sample,
+    offered.length > 0 && subscribeForm(context, offered, civilDate(now, zone)),
+  );
 }
 
 function subscribeForm({ api, tenant, reload }, plans, today) {
@@ -80,9 +86,7 @@ function subscribeForm({ api, tenant, reload }, plans, today) {
       "Or a plan that exists",
       select(
         "plan",
-        plans
-          .filter((plan) => plan.latestVersion)
-          .map((plan) => [plan.slug, `${plan.name}, version ${plan.latestVersion}`]),
+        plans.map((plan) => [plan.slug, `${plan.name}, version ${plan.latestVersion}`]),
       ),
     ),
     field("From", h("input", { name: "startsOn", type: "date", value: today, required: true })),
@@ -97,7 +101,7 @@ function subscribeForm({ api, tenant, reload }, plans, today) {
   );
 }
 
-/** A subscription's section at once, and what fills it with its plan and usage. */
+/** A subscription's section at once, and what fills it with its plan, its add-ons and usage. */
 function subscriptionSection(context, subscription, now) {
   const name = h("h2", {}, "Subscription");
   const prices = h("div", { class: "prices" }, h("p", { class: "loading" }, "Loading…"));
@@ -109,26 +113,43 @@ function subscriptionSection(context, subscription, now) {
       "div",
       { class: "section-head" },
       name,
-      h("div", { class: "actions" }, badge(intervalName(subscription.interval))),
+      h("div", { class: "actions" }, badge(subscription.status), badge(intervalName(subscription.interval))),
     ),
-    periodBar(current, context.zone, now),
+    current
+      ? periodBar(current, context.zone, now)
+      : h("p", { class: "muted" }, `It ended on ${subscription.endsOn}, and all of it is billed.`),
     prices,
   );
   const fill = async (plans) => {
-    const listed = plans.find((plan) => plan.id === subscription.plan.id);
-    if (!listed) throw new Error("The plan of this subscription is not listed.");
-    const plan = await platform.get(`/v1/plans/${listed.slug}`, { version: subscription.plan.version });
+    const held = [subscription.plan, ...Object.values(subscription.addOns)];
+    const versions = await Promise.all(held.map((pinned) => versionOf(plans, pinned)));
+    const [plan] = versions;
     name.replaceChildren(plan.name, " ", h("span", { class: "muted" }, `version ${plan.version}`));
-    const range = { from: rfc3339(Date.parse(current.start)), to: rfc3339(Date.parse(current.end)) };
-    const used = async ({ meter }) => meter && (await context.api.get("/v1/usage", { meter, ...range })).total;
+    const range = current && { from: rfc3339(Date.parse(current.start)), to: rfc3339(Date.parse(current.end)) };
+    const used = async ({ meter }) => range && meter && (await context.api.get("/v1/usage", { meter, ...range })).total;
+    const offers = versions.map((version) => offerOf(version, subscription));
+    const charged = offers.flatMap((offer) => offer.prices);
     keepFresh(
       context.signal,
       prices,
-      () => Promise.all(plan.prices.map(used)),
-      (totals) => priceTable(plan, totals),
+      () => Promise.all(charged.map(used)),
+      (totals) => priceTable(versions, offers, totals),
     );
   };
   return { element, fill };
+}
+
+function versionOf(plans, { id, version }) {
+  const listed = plans.find((plan) => plan.id === id);
+  if (!listed) throw new Error("A plan of this subscription is not listed.");
+  return platform.get(`/v1/plans/${listed.slug}`, { version });
+}
+
+/** What a plan version charges in the subscription's currency and interval. */
+function offerOf(plan, { currency, interval }) {
+  const isIts = (offer) =>
+    offer.currency === currency && offer.interval.unit === interval.unit && offer.interval.count === interval.count;
+  return plan.offers.find(isIts) ?? plan;
 }
 
 function intervalName({ unit, count }) {
@@ -158,29 +179,38 @@ function periodBar(current, zone, now) {
   );
 }
 
-function priceTable(plan, totals) {
+/** The prices of the plan and of its add-ons, one below the other, with what was used of each. */
+function priceTable(versions, offers, totals) {
   const columns = ["Charge", { ...NUMBER, label: "Price" }, { ...NUMBER, label: "Used so far" }];
-  const base = h(
-    "tr",
-    {},
-    h("th", { scope: "row" }, "Base fee"),
-    h("td", { class: "number" }, money(plan.baseFeeMinor, plan.currency)),
-    h("td", { class: "number muted" }, "–"),
-  );
-  const rows = plan.prices.map((price, index) =>
-    h(
-      "tr",
-      {},
-      h("th", { scope: "row" }, price.name, h("span", { class: "sub" }, charged(price)), included(price)),
-      h("td", { class: "number" }, modelLines(price.model, plan.currency)),
-      h("td", { class: "number strong" }, totals[index] === undefined ? "–" : decimal(totals[index])),
-    ),
-  );
-  return table("Prices and usage so far", columns, [base, rows]);
+  let used = 0;
+  const rows = offers.flatMap(({ baseFeeMinor, currency, prices }, place) => [
+    (place === 0 || baseFeeMinor > 0) &&
+      h(
+        "tr",
+        {},
+        h("th", { scope: "row" }, place === 0 ? "Base fee" : versions[place].name),
+        h("td", { class: "number" }, money(baseFeeMinor, currency)),
+        h("td", { class: "number muted" }, "–"),
+      ),
+    ...prices.map((price) => priceRow(price, place > 0 && versions[place].name, currency, totals[used++])),
+  ]);
+  return table("Prices and usage so far", columns, rows.filter(Boolean));
 }
 
-function charged({ meter }) {
-  return meter ? `meter ${meter}` : "fee";
+function priceRow(price, addOn, currency, total) {
+  const name = addOn ? `${addOn} – ${price.name}` : price.name;
+  return h(
+    "tr",
+    {},
+    h("th", { scope: "row" }, name, h("span", { class: "sub" }, charged(price)), included(price)),
+    h("td", { class: "number" }, modelLines(price.model, currency)),
+    h("td", { class: "number strong" }, total === undefined || total === null ? "–" : decimal(total)),
+  );
+}
+
+function charged({ meter, timing }) {
+  if (meter) return `meter ${meter}`;
+  return timing === "once" ? "fee, once" : "fee";
 }
 
 function included(price) {
