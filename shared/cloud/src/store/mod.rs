@@ -55,7 +55,7 @@ pub use processed::Consumer;
 pub use recount::CountedLane;
 pub use redemptions::RedeemOutcome;
 pub use segments::{Break, Unread};
-pub use settlement::{Ending, Record, SettleOutcome, Settling};
+pub use settlement::{Ending, Record, SettleOutcome, Settling, StoredCreditNote};
 pub use tenants::CreateOutcome;
 pub use usage::{GROUPS_MAX, GroupDigest, LaneHour, LaneLog, group_digest};
 pub use webhooks::{Attempt, Delivery, DeliveryStatus, ENDPOINTS_MAX, Endpoint};
