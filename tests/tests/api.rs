@@ -10,8 +10,12 @@ mod harness;
 
 #[path = "api/access.rs"]
 mod access;
+#[path = "api/add_ons.rs"]
+mod add_ons;
 #[path = "api/adjusted.rs"]
 mod adjusted;
+#[path = "api/billing_progress.rs"]
+mod billing_progress;
 #[path = "api/coupons.rs"]
 mod coupons;
 #[path = "api/credits.rs"]
@@ -34,6 +38,8 @@ mod prices;
 mod printing;
 #[path = "api/refusals.rs"]
 mod refusals;
+#[path = "api/refused_usage.rs"]
+mod refused_usage;
 #[path = "api/resources.rs"]
 mod resources;
 #[path = "api/routes.rs"]

@@ -152,6 +152,51 @@ async fn another_plan_a_pause_and_the_end_are_billed_by_their_days() {
 }
 
 #[tokio::test]
+async fn an_add_on_is_billed_beside_its_plan_by_its_own_days_and_prices() {
+    let local = set_up().await;
+    let support = json!({"slug": "support", "kind": "addOn", "name": "Support", "currency": "EUR", "baseFeeMinor": 900, "prices": [
+        {"key": "calls", "name": "Calls", "meter": "calls", "model": {"type": "perUnit", "unitPrice": "0.25"}},
+        {"key": "setup", "name": "Setup", "timing": "once", "model": {"type": "flat", "amount": "49"}},
+    ]});
+    local.create("/v1/plans", support).await;
+    let body = json!({"plan": "team", "startsOn": "2026-06-01", "seats": {"seats": 0}});
+    let made = local.create("/v1/subscriptions?tenant=acme", body).await;
+    let id = made["id"].as_str().unwrap();
+    let call = async |id: &str, time: &str| {
+        let event = json!({"id": id, "type": "call", "time": time, "data": {"bytes": 1, "user": "a"}});
+        local.send("POST", "/v1/usage/events?tenant=acme", Some(&json!({"events": [event]}))).await;
+    };
+    call("before", "2026-06-01T08:00:00Z").await;
+    run_to(&local, "2026-06-11T09:00:00Z").await;
+    let add = json!({"type": "addOn", "addOn": "support", "when": "immediate"});
+    let path = format!("/v1/subscriptions/{id}/changes/preview?tenant=acme");
+    let (_, preview) = local.send("POST", &path, Some(&add)).await;
+    assert_eq!(preview["totalMinor"], 600 + 4_900, "{preview:#}");
+    change(&local, id, add).await;
+    call("with-it", "2026-06-11T09:00:00Z").await;
+    run_to(&local, "2026-07-01T01:30:00Z").await;
+    // 20 of 30 days of 9.00, one of the two calls, and the whole of what is charged once.
+    assert_eq!(
+        invoices(&local).await,
+        ["open 8725: base 3000, calls 200, support:base@2026-06-11 600, support:calls@2026-06-11 25, \
+         support:setup@2026-06-11 4900"]
+    );
+    let bill = local.get("/v1/invoices?tenant=acme").await["data"][0].clone();
+    let path =
+        format!("/v1/invoices/{}/lines/support:calls@2026-06-11/explain?tenant=acme", bill["id"].as_str().unwrap());
+    let explained = local.get(&path).await;
+    assert_eq!(explained["source"]["price"]["model"]["unitPrice"], "0.25", "{explained:#}");
+    change(&local, id, json!({"type": "removeAddOn", "addOn": "support", "when": "nextPeriod"})).await;
+    run_to(&local, "2026-09-01T01:30:00Z").await;
+    let later = invoices(&local).await;
+    assert_eq!(
+        later[1..],
+        ["open 3900: base 3000, calls 0, support:base 900, support:calls 0", "open 3000: base 3000, calls 0"],
+        "July still has it, August has not"
+    );
+}
+
+#[tokio::test]
 async fn an_invoice_can_be_asked_for_before_its_grace_is_over_and_only_once() {
     let local = set_up().await;
     let body = json!({"plan": "team", "startsOn": "2026-05-20"});

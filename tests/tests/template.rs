@@ -5,7 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use cloud::Settings;
+use cloud::{Settings, telemetry::METRIC_NAMESPACE};
 use domain::usage::watermark::Parity;
 use events::{
     BillingPeriodClosedV1, BillingRequestedV1, BillingRequestedV2, CreditBalanceLowV1, CreditNoteIssuedV1,
@@ -241,6 +241,16 @@ fn every_function_has_an_alarm_and_its_own_log() {
         assert!(properties(&format!("{function}Logs")).contains_key("RetentionInDays"), "{function}");
     }
     assert!(properties("HttpErrorsAlarm").contains_key("AlarmActions"));
+}
+
+#[test]
+fn billing_that_falls_behind_has_an_alarm() {
+    let alarm = properties("BillingBehindAlarm");
+    assert_eq!(alarm["AlarmActions"][0]["Ref"], "AlarmTopic");
+    // As the tick writes it (`billing::tick`).
+    assert_eq!((&alarm["Namespace"], &alarm["MetricName"]), (&json!(METRIC_NAMESPACE), &json!("OldestDueSeconds")));
+    let dimensions = json!([{"Name": "stage", "Value": {"Ref": "Stage"}}, {"Name": "function", "Value": "billing"}]);
+    assert_eq!(alarm["Dimensions"], dimensions);
 }
 
 #[test]

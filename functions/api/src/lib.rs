@@ -21,7 +21,7 @@ use crate::{
     parameters::Documented,
     problem::Problem,
     routes::{
-        api_keys, costs, coupons, credits, docs, health,
+        api_keys, billing, costs, coupons, credits, docs, health,
         invoices::{self, credit_notes, ending, explain, payments},
         ledger, meters, plans, prices, rebuilds, redemptions, subscriptions, tax_rates, tenants, usage_event,
         usage_events, usage_query, webhooks,
@@ -98,6 +98,7 @@ fn platform() -> OpenApiRouter<Api> {
         .routes(routes!(meters::create))
         .routes(routes!(plans::create))
         .routes(routes!(plans::update))
+        .routes(routes!(plans::overrides::create, plans::overrides::list))
         .routes(routes!(plans::versions::publish))
         .routes(routes!(plans::versions::replace))
         .routes(routes!(plans::versions::publish_draft))
@@ -125,6 +126,7 @@ fn platform() -> OpenApiRouter<Api> {
         .routes(routes!(ending::uncollectible))
         .routes(routes!(rebuilds::create))
         .routes(routes!(costs::read))
+        .routes(routes!(billing::read))
 }
 
 /// With a tenant's key for that tenant, or with the platform's for any.

@@ -2,7 +2,8 @@
 //!
 //! Facts that never change are remembered: a tenant's id, slug and time zone, how its usage log is laid out up to now,
 //! and the meters. A tenant is read again after [`TENANTS_KEPT`], which is sooner than a change of its layout can hold, so
-//! that nobody places an event by an old one. A meter that another process has just created is seen at the latest
+//! that nobody places an event by an old one; that long its usage may be refused or taken as it was before a subscription
+//! was changed through another process. A meter that another process has just created is seen at the latest
 //! after [`METERS_KEPT`], and at once by an event that no known meter picks. A key that works is remembered for
 //! [`KEYS_KEPT`], which is how long one that was revoked through another process may go on working; one that does not work
 //! never is. The watermark is remembered, as what it has proven stays true: it may only be behind, and it is raised at most
@@ -16,6 +17,7 @@ use domain::{
     Timestamp,
     api_key::KeyDigest,
     id::TenantId,
+    subscription::RefusedUsage,
     tenant::Tenant,
     text::Slug,
     usage::{
@@ -39,8 +41,8 @@ const GROUP_MONTHS_MAX: usize = 2_000;
 const KEYS_MAX: usize = 20_000;
 /// How long a key is remembered: a request a second is already asked for at a tenth of the price.
 const KEYS_KEPT: SignedDuration = SignedDuration::from_secs(10);
-/// How long a tenant is remembered.
-const TENANTS_KEPT: SignedDuration = SignedDuration::from_mins(5);
+/// How long a tenant is remembered: as long as a key, which is read with it.
+const TENANTS_KEPT: SignedDuration = KEYS_KEPT;
 /// How long a request may go on placing events by the tenant that it found: many times what a function may run, and
 /// with it whatever clocks differ by.
 const REQUEST_MINUTES_MAX: i64 = 55;
@@ -93,7 +95,8 @@ struct RememberedTenant {
     read_at: Timestamp,
 }
 
-/// What never changes about a tenant: of its layouts, those of the hours of which there can be events.
+/// What of a tenant is asked for with every event. It never changes, but for when usage is refused; of the layouts those
+/// of the hours of which there can be events do not.
 #[derive(Debug, PartialEq)]
 pub(crate) struct KnownTenant {
     pub(crate) id: TenantId,
@@ -101,6 +104,8 @@ pub(crate) struct KnownTenant {
     pub(crate) time_zone: TimeZone,
     /// How its lanes are laid out.
     pub(crate) layouts: Layouts,
+    /// When its usage is refused, which changes with its subscriptions.
+    pub(crate) refused_usage: RefusedUsage,
 }
 
 impl RememberedTenant {
@@ -210,8 +215,9 @@ impl Api {
         };
         let Some(id) = id else { return Ok(None) };
         let Some(tenant) = self.world().store(id).tenant().await? else { return Ok(None) };
-        let Tenant { slug, time_zone, usage_log: layouts, .. } = tenant;
-        let tenant = Arc::new(KnownTenant { id, slug, time_zone, layouts });
+        let Tenant { slug, time_zone, usage_log: layouts, refused_usage, .. } = tenant;
+        let refused_usage = refused_usage.unwrap_or_default();
+        let tenant = Arc::new(KnownTenant { id, slug, time_zone, layouts, refused_usage });
         let mut tenants = lock(&self.0.tenants);
         if tenants.len() >= TENANT_NAMES_MAX {
             tenants.clear();
@@ -233,6 +239,11 @@ impl Api {
         let now = self.world().now();
         let remembered = lock(&self.0.tenants).get(name).filter(|remembered| remembered.is_of(now)).cloned();
         remembered.map(|remembered| remembered.tenant)
+    }
+
+    /// Forgets a tenant, because one of its subscriptions was changed.
+    pub(crate) fn forget_tenant(&self, id: TenantId) {
+        lock(&self.0.tenants).retain(|_, remembered| remembered.tenant.id != id);
     }
 
     /// Whether a tenant's month is known to have a group.

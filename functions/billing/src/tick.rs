@@ -13,14 +13,19 @@ pub async fn tick(world: &World) -> Result<(), Fault> {
     let swept = world.sweep_invoice_facts(now).await?;
     let complete_through = world.raise_watermark().await?.complete_through();
     let is_counted = |due: &Due| complete_through.is_some_and(|through| due.due_at <= through);
-    let (mut due, waiting): (Vec<Due>, Vec<Due>) =
-        world.due_subscriptions(now).await?.into_iter().partition(is_counted);
+    let all = world.due_subscriptions(now).await?;
+    let oldest = all.iter().map(Due::waits_since).min();
+    let (mut due, waiting): (Vec<Due>, Vec<Due>) = all.into_iter().partition(is_counted);
     due.truncate(TICK_REQUESTS_MAX);
     let requests = due.iter().map(|due| request(world, due)).collect::<Result<Vec<Message>, Fault>>()?;
     let through = complete_through.map(tracing::field::display);
     tracing::info!(due = due.len(), waiting = waiting.len(), swept, complete_through = through, "tick");
     for (name, periods) in [("PeriodsDue", due.len()), ("PeriodsWaiting", waiting.len())] {
         world.metrics().count(&world.settings().stage, "billing", name, periods as u64, now);
+    }
+    if let Some(oldest) = oldest {
+        let age = u64::try_from(now.duration_since(oldest).as_secs()).unwrap_or(0);
+        world.metrics().count(&world.settings().stage, "billing", "OldestDueSeconds", age, now);
     }
     world.publish(&requests).await.map_err(|failed| failed.cause)
 }

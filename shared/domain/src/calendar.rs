@@ -183,7 +183,8 @@ impl BillingCalendar {
 
     /// The instants from the first of `first_day` to before the first of `end_day`.
     pub fn span(&self, first_day: Date, end_day: Date) -> Result<Period, CalendarError> {
-        Period::new(self.first_instant(first_day)?, self.first_instant(end_day)?).ok_or(CalendarError)
+        let at = |day| first_instant(day, &self.time_zone);
+        Period::new(at(first_day)?, at(end_day)?).ok_or(CalendarError)
     }
 
     /// Which period, counted from 0, `day` lies in; the first one for a day before it.
@@ -232,12 +233,12 @@ impl BillingCalendar {
             IntervalUnit::Year => first_of_month_block(12).build().map_err(|_| CalendarError),
         }
     }
+}
 
-    fn first_instant(&self, day: Date) -> Result<Timestamp, CalendarError> {
-        // A day whose midnight is skipped by daylight saving begins at its first existing instant.
-        let zoned = day.to_zoned(self.time_zone.clone()).map_err(|_| CalendarError)?;
-        Ok(zoned.start_of_day().map_err(|_| CalendarError)?.timestamp())
-    }
+/// The first instant of `day`: of one whose midnight is skipped by daylight saving, its first existing instant.
+pub fn first_instant(day: Date, time_zone: &TimeZone) -> Result<Timestamp, CalendarError> {
+    let zoned = day.to_zoned(time_zone.clone()).map_err(|_| CalendarError)?;
+    Ok(zoned.start_of_day().map_err(|_| CalendarError)?.timestamp())
 }
 
 /// The start of the local hour that holds `instant`: the bucket of hourly counters.

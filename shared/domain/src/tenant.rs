@@ -7,6 +7,7 @@ use crate::{
     invoice::{NumberFormat, TaxTreatment},
     locale::Locale,
     place::Place,
+    subscription::RefusedUsage,
     text::{self, Slug},
     usage::Layouts,
 };
@@ -49,6 +50,8 @@ pub struct Tenant {
     pub payment_term_days: Option<u16>,
     /// How its usage log is laid out, which changes only for hours to come.
     pub usage_log: Layouts,
+    /// When its usage is refused, as its subscriptions say; `None` if none of them ever refuses any.
+    pub refused_usage: Option<RefusedUsage>,
     /// When it was created.
     pub created_at: Timestamp,
 }
@@ -136,6 +139,7 @@ mod tests {
             invoice_number: NumberFormat::default(),
             payment_term_days: None,
             usage_log: Layouts::default(),
+            refused_usage: None,
             created_at: Timestamp::UNIX_EPOCH,
         }
     }

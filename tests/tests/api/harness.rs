@@ -162,7 +162,28 @@ impl Api {
         self.call(Method::DELETE, path, Some(key), Extra::default()).await
     }
 
+    /// The process that serves all other calls.
+    pub(crate) fn process(&self) -> &Router {
+        &self.router
+    }
+
+    /// Another process that serves the same tables.
+    pub(crate) fn other_process(&self) -> Router {
+        self.platform.router()
+    }
+
     pub(crate) async fn call(&self, method: Method, path: &str, key: Option<&str>, extra: Extra<'_>) -> Answer {
+        Self::call_process(&self.router, method, path, key, extra).await
+    }
+
+    /// As [`Self::call`], by the process of [`Self::other_process`].
+    pub(crate) async fn call_process(
+        router: &Router,
+        method: Method,
+        path: &str,
+        key: Option<&str>,
+        extra: Extra<'_>,
+    ) -> Answer {
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in extra.headers {
             request = request.header(*name, *value);
@@ -171,7 +192,7 @@ impl Api {
             request = request.header("authorization", format!("Bearer {key}"));
         }
         let request = request.body(Body::from(extra.body.unwrap_or_default().to_owned())).unwrap();
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, ANSWER_BYTES_MAX).await.unwrap();
         let text = || Value::from(String::from_utf8_lossy(&bytes).into_owned());

@@ -227,6 +227,15 @@ fn of_the_catalog() -> Vec<Row> {
         row(AnyKey, "GET", "/v1/meters/{slug}", "/v1/meters/calls", Value::Null, 200),
         post(Platform, "/v1/plans", plan("new")),
         row(Platform, "PATCH", "/v1/plans/{slug}", "/v1/plans/basic", json!({"displayOrder": 1}), 200),
+        row(
+            Audience::PlatformForTenant,
+            "POST",
+            "/v1/plans/{slug}/overrides",
+            "/v1/plans/basic/overrides",
+            json!({"offers": [{"baseFeeMinor": 500}]}),
+            201,
+        ),
+        row(Platform, "GET", "/v1/plans/{slug}/overrides", "/v1/plans/basic/overrides", Value::Null, 200),
         row(Platform, "POST", "/v1/plans/{slug}/versions", "/v1/plans/basic/versions", version.clone(), 201),
         row(Platform, "PUT", "/v1/plans/{slug}/versions/{version}", "/v1/plans/later/versions/1", version, 200),
         of_version("/v1/plans/{slug}/versions/{version}/publish"),
@@ -252,6 +261,7 @@ fn of_usage(own: &Owned) -> Vec<Row> {
         row(Tenant, "GET", "/v1/usage", "/v1/usage?meter=calls", Value::Null, 200),
         row(Platform, "POST", "/v1/admin/rebuilds", "/v1/admin/rebuilds", rebuild, 200),
         get(Platform, "/v1/admin/costs"),
+        get(Platform, "/v1/admin/billing"),
     ]
 }
 

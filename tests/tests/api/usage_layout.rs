@@ -158,7 +158,7 @@ async fn a_process_knows_of_a_change_long_before_it_holds() {
     change_at(platform, json!({"usageShards": 4})).await;
     let changed =
         Layouts::new(vec![("2026-06-01T02:00:00Z".parse().unwrap(), Layout { shards: 4, bucket_minutes: 60 })]);
-    let seen = [("00:34:59", Layouts::default()), ("00:35:00", changed.clone()), ("01:55:00", changed)];
+    let seen = [("00:30:09", Layouts::default()), ("00:30:10", changed.clone()), ("01:55:00", changed)];
     for (time, layouts) in seen {
         turn_to(&api, &format!("2026-06-01T{time}Z"));
         for (key, path) in routes {

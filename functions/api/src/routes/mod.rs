@@ -4,6 +4,7 @@
 //! ever grow. Rules are in `domain`, keys and conditions in `cloud`.
 
 pub(crate) mod api_keys;
+pub(crate) mod billing;
 pub(crate) mod costs;
 pub(crate) mod coupons;
 pub(crate) mod credits;

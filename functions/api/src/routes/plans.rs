@@ -5,6 +5,7 @@
 
 mod answer;
 mod interval;
+pub(crate) mod overrides;
 mod request;
 pub(crate) mod versions;
 
@@ -58,12 +59,14 @@ pub(crate) async fn create(
     let now = api.world().now();
     let slug = Slug::parse(&new.slug).map_err(|violation| violation.under("/slug"))?;
     let reference = PlanRef { plan_id: PlanId::new(creation.uuid(&api, now)), version: NonZeroU32::MIN };
+    let kind = new.kind.into();
     let (attributes, new) = new.split()?;
     let versions = Versions::first(new.is_draft());
     let version = decide(&api, new, reference, now).await?;
     let plan = catalog::Plan {
         id: reference.plan_id,
         slug,
+        kind,
         name: version.name.clone(),
         versions,
         attributes,
@@ -132,7 +135,7 @@ pub(crate) async fn list(
 
 /// Get a plan
 ///
-/// A tenant's key finds no hidden plan and no draft.
+/// A tenant's key finds no hidden plan, no draft and no other tenant's override; its own is what it is shown first.
 #[utoipa::path(
     get, path = "/v1/plans/{slug}", operation_id = "getPlan", tag = "Plans", security(("tenantKey" = []), ("platformKey" = [])),
     params(
@@ -149,12 +152,17 @@ pub(crate) async fn get(
 ) -> Result<axum::Json<Plan>, Problem> {
     let version = parameters::parse::<NonZeroU32>(&uri, "version", "send a whole number from 1 on")?;
     let plan = named(&api, &slug).await?;
-    let number = version.unwrap_or_else(|| plan.versions.shown());
+    let shown = match caller {
+        Caller::Platform => None,
+        Caller::Tenant(tenant) => plan.versions.latest_for(tenant),
+    };
+    let number = version.or(shown).unwrap_or_else(|| plan.versions.shown());
     let is_seen = match caller {
         Caller::Platform => true,
-        Caller::Tenant(_) => {
+        Caller::Tenant(tenant) => {
             plan.attributes.visibility == Visibility::Public
                 && plan.versions.status(number) != Some(VersionStatus::Draft)
+                && plan.versions.is_for(number, tenant)
         }
     };
     if !is_seen {
@@ -185,8 +193,12 @@ fn raced() -> Problem {
 /// The version that was asked for, if it keeps every rule.
 async fn decide(api: &Api, new: NewPlanVersion, reference: PlanRef, now: Timestamp) -> Result<PlanVersion, Problem> {
     let meters = api.world().all_meters().await?;
-    let meters: HashMap<&Slug, &Meter> = meters.iter().map(|meter| (&meter.slug, meter)).collect();
+    let meters = by_slug(&meters);
     Ok(new.decide(reference, now, |price| check_billable(price, &meters))?)
+}
+
+fn by_slug(meters: &[Meter]) -> HashMap<&Slug, &Meter> {
+    meters.iter().map(|meter| (&meter.slug, meter)).collect()
 }
 
 /// Checks that the meter of a price has what the price needs.
@@ -197,6 +209,6 @@ fn check_billable(price: &Price, meters: &HashMap<&Slug, &Meter>) -> Result<(), 
             let meter = meters.get(charge.meter()).ok_or_else(unknown)?;
             Feed::of(charge, meter).map(drop)
         }
-        Charge::Flat { .. } | Charge::Seats { .. } => Ok(()),
+        Charge::Flat { .. } | Charge::OneTime { .. } | Charge::Seats { .. } => Ok(()),
     }
 }

@@ -101,7 +101,7 @@ pub(crate) async fn estimate(_: Caller, Json(new): Json<NewEstimate>) -> Result<
 
 fn lines(price: &catalog::Price, rated: &Rated) -> Vec<EstimateLine> {
     let kind = match price.charge() {
-        Charge::Flat { .. } => "fee",
+        Charge::Flat { .. } | Charge::OneTime { .. } => "fee",
         Charge::Seats { .. } => "seats",
         Charge::Usage(_) => "usage",
     };

@@ -17,6 +17,7 @@ use crate::{
     openapi::{ReadRefusals, WriteRefusals},
     page::{List, PageParameters, Paging},
     problem::Problem,
+    retry::until_not_raced,
     routes::{self, invoices::Invoice},
     state::Api,
 };
@@ -44,14 +45,17 @@ pub(crate) async fn create(
     Json(new): Json<NewSubscription>,
 ) -> Result<(StatusCode, axum::Json<Subscription>), Problem> {
     let now = api.world().now();
-    let (plan, offer, offers) = new.offered(&api).await?;
+    let wanted = new.offered(&api, tenant.id).await?;
     let id = SubscriptionId::new(creation.uuid(&api, now));
-    let start = new.start(id, tenant.id, &tenant.time_zone, (plan, offer), now)?;
-    let made = request::opened(&api, subscription::Subscription::start(start, now, &offers)?).await?;
+    let start = new.start(id, tenant.id, &tenant.time_zone, &wanted, now)?;
+    let made = subscription::Subscription::start(start, now, &wanted.offers)?;
+    let made = request::opened(&api, made).await?;
     let out_of_range = |_| Violation::new("/startsOn", "date_out_of_range", "send a date before the year 9999");
     let due_at = made.due_at(made.next_run, SignedDuration::ZERO).map_err(out_of_range)?;
     let store = api.store(&tenant);
-    let made = match store.create_subscription(&made, due_at).await? {
+    let created = until_not_raced(|| store.create_subscription(&made, due_at, now)).await?;
+    api.forget_tenant(tenant.id);
+    let made = match created {
         true => made,
         false => store.subscription(id).await?.ok_or_else(Problem::not_found)?,
     };

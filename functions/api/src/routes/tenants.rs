@@ -151,6 +151,7 @@ fn decide(new: NewTenant, id: TenantId, now: Timestamp) -> Result<domain::tenant
         invoice_number: invoice::NumberFormat::default(),
         payment_term_days: None,
         usage_log: Layouts::default(),
+        refused_usage: None,
         created_at: now,
     };
     tenant.check()?;

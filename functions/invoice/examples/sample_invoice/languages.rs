@@ -59,6 +59,7 @@ pub(crate) fn parties(locale: Locale) -> Made<(Tenant, cloud::Seller)> {
         low_balance_minor: None,
         time_zone: TimeZone::UTC,
         usage_log: Layouts::default(),
+        refused_usage: None,
         created_at: Timestamp::UNIX_EPOCH,
     };
     let seller = cloud::Seller {

@@ -87,6 +87,7 @@ pub(super) fn parties(locale: Locale) -> (Tenant, Seller) {
         low_balance_minor: None,
         time_zone: TimeZone::UTC,
         usage_log: Layouts::default(),
+        refused_usage: None,
         created_at: ISSUED_AT.parse().unwrap(),
     };
     let seller = Seller {

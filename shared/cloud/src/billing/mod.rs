@@ -12,7 +12,7 @@ mod offers;
 mod run;
 
 pub use issuing::{Regenerated, draft, issue, regenerate};
-pub use offers::{Shelf, offers};
+pub use offers::{Shelf, offers, offers_there_are};
 pub use run::{Asked, Made, make};
 
 use crate::{Fault, World};

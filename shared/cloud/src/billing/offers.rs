@@ -23,12 +23,21 @@ pub struct Shelf {
 
 /// The offers of `wanted`; one that the catalog does not have is a fault, because a term names it.
 pub async fn offers(world: &World, shelf: &Shelf, wanted: &[(PlanRef, OfferKey)]) -> Result<Offers, Fault> {
+    let offers = offers_there_are(world, shelf, wanted).await?;
+    match wanted.iter().all(|(plan, key)| offers.get(*plan, *key).is_some()) {
+        true => Ok(offers),
+        false => Err(missing("the plan version has not the offer of a term")),
+    }
+}
+
+/// Those of `asked` that the catalog has: for what is only wanted, and not named by a term.
+pub async fn offers_there_are(world: &World, shelf: &Shelf, asked: &[(PlanRef, OfferKey)]) -> Result<Offers, Fault> {
     let mut offers = Offers::default();
-    for (plan, key) in wanted {
+    for (plan, key) in asked {
         let version = shelf.version(world, *plan).await?;
-        let offer = version.offer(*key).cloned();
-        let offer = offer.ok_or_else(|| missing("the plan version has not the offer of a term"))?;
-        offers.insert(*plan, Offered { plan_name: version.name.clone(), offer });
+        if let Some(offer) = version.offer(*key).cloned() {
+            offers.insert(*plan, Offered { plan_name: version.name.clone(), offer });
+        }
     }
     Ok(offers)
 }

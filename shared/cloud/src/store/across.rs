@@ -7,7 +7,10 @@ use super::{
     subscriptions, tenants,
 };
 use crate::{Fault, World};
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::{
+    operation::query::builders::QueryFluentBuilder,
+    types::{AttributeValue, Select},
+};
 use domain::{
     Timestamp,
     id::{SubscriptionId, TenantId},
@@ -15,9 +18,14 @@ use domain::{
     tenant::Tenant,
     text::Slug,
 };
+use futures::future::try_join_all;
+use uuid::Uuid;
 
 /// Pages that one tick reads of each shard of the index `due`; the rest waits for the next tick.
 const DUE_PAGES_MAX: usize = 20;
+
+/// Pages that a count of what is due reads of each shard: one has some 5,000 keys.
+const BACKLOG_PAGES_MAX: usize = 20;
 
 /// A subscription whose next run is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +36,36 @@ pub struct Due {
     pub subscription_id: SubscriptionId,
     /// Since when.
     pub due_at: Timestamp,
+}
+
+/// How many subscriptions have a run that is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backlog {
+    /// How many were counted.
+    pub subscriptions: u64,
+    /// Whether that are all.
+    pub is_whole: bool,
+    /// Since when the oldest is due.
+    pub oldest_due_at: Option<Timestamp>,
+}
+
+impl Default for Backlog {
+    fn default() -> Self {
+        Self { subscriptions: 0, is_whole: true, oldest_due_at: None }
+    }
+}
+
+impl Due {
+    /// Since when it waits for its run: not before it was created, as one that starts in the past is due from its start.
+    /// An id that a client's key chose does not say when that was.
+    #[must_use]
+    pub fn waits_since(&self) -> Timestamp {
+        let created = Uuid::from_bytes(*self.subscription_id.as_bytes());
+        let created = Some(created).filter(|uuid| uuid.get_version_num() == 7).and_then(|uuid| uuid.get_timestamp());
+        let created = created.and_then(|at| i64::try_from(at.to_unix().0).ok());
+        let created = created.and_then(|second| Timestamp::from_second(second).ok());
+        created.map_or(self.due_at, |created| created.max(self.due_at))
+    }
 }
 
 impl World {
@@ -88,12 +126,7 @@ impl World {
     async fn due_in_shard(&self, shard: u8, now: Timestamp, due: &mut Vec<Due>) -> Result<(), Fault> {
         let mut from = None;
         for _ in 0..DUE_PAGES_MAX {
-            let request = self.dynamo().query().table_name(&self.settings().subscriptions_table).index_name("due");
-            let request = request
-                .key_condition_expression("dueShard = :shard AND dueAt <= :now")
-                .expression_attribute_values(":shard", AttributeValue::S(shard.to_string()))
-                .expression_attribute_values(":now", AttributeValue::S(key::sortable(now)))
-                .set_exclusive_start_key(from);
+            let request = self.query_due(shard, now).set_exclusive_start_key(from);
             let answer = request.send().await.map_err(|error| Fault::of_call("dynamodb:Query", error))?;
             for item in answer.items.unwrap_or_default() {
                 due.push(read_due(&item)?);
@@ -105,6 +138,47 @@ impl World {
         }
         Ok(())
     }
+
+    /// How many subscriptions have a run that is due at `until`, without reading them.
+    pub async fn due_backlog(&self, until: Timestamp) -> Result<Backlog, Fault> {
+        let shards = (0..subscriptions::DUE_SHARDS).map(|shard| self.backlog_of_shard(shard, until));
+        let shards = try_join_all(shards).await?;
+        let count = |all: Backlog, one: Backlog| Backlog {
+            subscriptions: all.subscriptions.saturating_add(one.subscriptions),
+            is_whole: all.is_whole && one.is_whole,
+            oldest_due_at: all.oldest_due_at.into_iter().chain(one.oldest_due_at).min(),
+        };
+        Ok(shards.into_iter().fold(Backlog::default(), count))
+    }
+
+    async fn backlog_of_shard(&self, shard: u8, until: Timestamp) -> Result<Backlog, Fault> {
+        let fault = |error| Fault::of_call("dynamodb:Query", error);
+        let first = self.query_due(shard, until).limit(1).send().await.map_err(fault)?;
+        let Some(oldest) = first.items.unwrap_or_default().first().map(read_due).transpose()? else {
+            return Ok(Backlog::default());
+        };
+        let mut backlog = Backlog { oldest_due_at: Some(oldest.due_at), ..Backlog::default() };
+        let mut from = None;
+        for _ in 0..BACKLOG_PAGES_MAX {
+            let request = self.query_due(shard, until).select(Select::Count).set_exclusive_start_key(from);
+            let answer = request.send().await.map_err(fault)?;
+            backlog.subscriptions = backlog.subscriptions.saturating_add(u64::try_from(answer.count).unwrap_or(0));
+            from = answer.last_evaluated_key;
+            if from.is_none() {
+                return Ok(backlog);
+            }
+        }
+        Ok(Backlog { is_whole: false, ..backlog })
+    }
+
+    /// What of a shard is due at `until`, the oldest first.
+    fn query_due(&self, shard: u8, until: Timestamp) -> QueryFluentBuilder {
+        let request = self.dynamo().query().table_name(&self.settings().subscriptions_table).index_name("due");
+        request
+            .key_condition_expression("dueShard = :shard AND dueAt <= :until")
+            .expression_attribute_values(":shard", AttributeValue::S(shard.to_string()))
+            .expression_attribute_values(":until", AttributeValue::S(key::sortable(until)))
+    }
 }
 
 fn read_due(item: &item::Item) -> Result<Due, Fault> {
@@ -115,4 +189,26 @@ fn read_due(item: &item::Item) -> Result<Due, Fault> {
         subscription_id: item::parse(sk.strip_prefix("SUBSCRIPTION#").ok_or_else(malformed)?)?,
         due_at: item::parse(item::text(item, subscriptions::DUE_AT)?)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    /// Made at 2026-06-01T00:00:00Z, which is 0x019e807aec00 milliseconds after the epoch.
+    const TIMED: &str = "sub_019e807aec007000800000000000000a";
+
+    #[rstest]
+    #[case::due_after_its_creation(TIMED, "2026-06-02T00:00:00Z", "2026-06-02T00:00:00Z")]
+    #[case::due_before_its_creation(TIMED, "2026-05-01T00:00:00Z", "2026-06-01T00:00:00Z")]
+    #[case::nobody_knows_when("sub_019e807aec008000800000000000000a", "2026-05-01T00:00:00Z", "2026-05-01T00:00:00Z")]
+    fn a_run_waits_since_it_is_due_and_its_subscription_there(
+        #[case] id: &str,
+        #[case] due_at: Timestamp,
+        #[case] expect: Timestamp,
+    ) {
+        let due = Due { tenant_id: TenantId::derived(&["acme"]), subscription_id: id.parse().unwrap(), due_at };
+        assert_eq!(due.waits_since(), expect);
+    }
 }

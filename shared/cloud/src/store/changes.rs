@@ -52,6 +52,7 @@ impl Stored for SubscriptionChangeV1 {
 
 impl TenantStore<'_> {
     /// Stores `after` in place of what has the revision `before`, with the record of why under `uuid`, which its request chose.
+    /// A conflict if another subscription of the tenant was changed meanwhile.
     pub async fn change_with_record(
         &self,
         before: u64,
@@ -67,10 +68,14 @@ impl TenantStore<'_> {
         let actions = vec![
             self.replace_subscription(before, after, due_at)?,
             dynamo::put(table, item::write(&key, &shape)?, true)?,
+            self.keep_refused_usage(after, record.at).await?,
         ];
         Ok(match self.world.transact(actions).await? {
             Transacted::Committed => ChangeOutcome::Changed,
             Transacted::Refused(refused) if refused.contains(&1) => ChangeOutcome::Repeated,
+            Transacted::Refused(refused) if refused == [2] => {
+                return Err(Fault::Conflict { operation: "change a subscription" });
+            }
             Transacted::Refused(_) => ChangeOutcome::Raced,
         })
     }

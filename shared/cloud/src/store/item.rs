@@ -15,6 +15,8 @@ pub const PAGE_ITEMS_MAX: u8 = 100;
 pub(crate) trait Stored: Serialize + DeserializeOwned {
     /// Written as `v`; an item of another version is refused, not guessed at.
     const VERSION: u32;
+    /// The oldest version that the shape reads as well, because all that came since has a default.
+    const READ_SINCE: u32 = Self::VERSION;
 }
 
 /// The item that stores `shape` under `key`.
@@ -32,8 +34,8 @@ pub(crate) fn is_of<T: Stored>(item: &Item) -> bool {
 
 /// The shape stored in `item`.
 pub(crate) fn read<T: Stored>(mut item: Item) -> Result<T, Fault> {
-    if !is_of::<T>(&item) {
-        let version = item.get("v").and_then(|v| v.as_n().ok().cloned()).unwrap_or_default();
+    let version = item.get("v").and_then(|v| v.as_n().ok().cloned()).unwrap_or_default();
+    if !version.parse().is_ok_and(|version: u32| (T::READ_SINCE..=T::VERSION).contains(&version)) {
         let cause = format!("expected version {} of the item, found {version:?}", T::VERSION);
         return Err(Fault::permanent("decode item", cause));
     }

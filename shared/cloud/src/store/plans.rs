@@ -6,24 +6,21 @@
 
 use super::{
     dynamo::{self, Range, Transacted},
-    item::{self, Cursor, Item, PAGE_ITEMS_MAX, Page, Stored},
+    item::{self, Cursor, PAGE_ITEMS_MAX, Page, Stored},
     key::{self, Key},
+    plan_item::{self, malformed},
     plan_shape::{self, PlanVersionV3},
     tenants::CreateOutcome,
 };
 use crate::{Fault, World};
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use domain::{
-    Timestamp,
-    catalog::{Plan, PlanAttributes, PlanRef, PlanVersion, Versions, Visibility},
+    catalog::{Plan, PlanRef, PlanVersion},
     id::PlanId,
     text::Slug,
 };
 use serde::{Deserialize, Serialize};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    num::NonZeroU32,
-};
+use std::num::NonZeroU32;
 use uuid::Uuid;
 
 /// Pages of plans that are read to fill one page of those that are offered; a page may be short beyond them.
@@ -38,40 +35,6 @@ pub enum PublishOutcome {
     Repeated(NonZeroU32),
     /// The plan was changed meanwhile: load again.
     Raced,
-}
-
-#[derive(Serialize, Deserialize)]
-struct PlanV2 {
-    id: PlanId,
-    slug: String,
-    name: String,
-    newest_version: NonZeroU32,
-    drafts: BTreeSet<NonZeroU32>,
-    archived: BTreeSet<NonZeroU32>,
-    visibility: String,
-    display_order: Option<i32>,
-    description: Option<String>,
-    metadata: BTreeMap<String, String>,
-    revision: u64,
-    created_at: Timestamp,
-}
-
-impl Stored for PlanV2 {
-    const VERSION: u32 = 2;
-}
-
-/// All of its versions were active.
-#[derive(Serialize, Deserialize)]
-struct PlanV1 {
-    id: PlanId,
-    slug: String,
-    name: String,
-    latest_version: NonZeroU32,
-    created_at: Timestamp,
-}
-
-impl Stored for PlanV1 {
-    const VERSION: u32 = 1;
 }
 
 /// Which version a publication became.
@@ -89,7 +52,7 @@ impl World {
     pub async fn create_plan(&self, plan: &Plan, version: &PlanVersion) -> Result<CreateOutcome, Fault> {
         let table = &self.settings().catalog_table;
         let actions = vec![
-            dynamo::put(table, item::write(&Key::Plan(&plan.slug), &shape(plan))?, true)?,
+            dynamo::put(table, item::write(&Key::Plan(&plan.slug), &plan_item::shape(plan))?, true)?,
             self.put_version(version, true)?,
         ];
         match self.transact(actions).await? {
@@ -140,13 +103,13 @@ impl World {
 
     /// The plan called `slug`.
     pub async fn plan(&self, slug: &Slug) -> Result<Option<Plan>, Fault> {
-        self.get_item(&self.settings().catalog_table, &Key::Plan(slug)).await?.map(read).transpose()
+        self.get_item(&self.settings().catalog_table, &Key::Plan(slug)).await?.map(plan_item::read).transpose()
     }
 
     /// A page of the plans, by slug.
     pub async fn plans(&self, limit: u8, after: Option<&Cursor>) -> Result<Page<Plan>, Fault> {
         let table = &self.settings().catalog_table;
-        self.query_page(table, key::PLANS, Range::All, false, limit, after).await?.try_map(read)
+        self.query_page(table, key::PLANS, Range::All, false, limit, after).await?.try_map(plan_item::read)
     }
 
     /// A page of the plans that customers see, by slug.
@@ -182,7 +145,8 @@ impl World {
     /// The action that makes the plan `after` of `before`, if it is still that.
     fn replace(&self, before: &Plan, after: &Plan) -> Result<TransactWriteItem, Fault> {
         let revision = before.revision.checked_add(1).ok_or_else(|| malformed("revision"))?;
-        let shape = PlanV2 { revision, ..shape(after) };
+        let mut shape = plan_item::shape(after);
+        shape.revision = revision;
         let put = Put::builder()
             .table_name(&self.settings().catalog_table)
             .set_item(Some(item::write(&Key::Plan(&after.slug), &shape)?))
@@ -197,107 +161,5 @@ impl World {
         };
         let put = put.build().map_err(|error| Fault::permanent("dynamodb:TransactWriteItems", error))?;
         Ok(TransactWriteItem::builder().put(put).build())
-    }
-}
-
-fn malformed(what: &'static str) -> Fault {
-    Fault::permanent("decode item", format!("the plan holds a malformed {what}"))
-}
-
-fn shape(plan: &Plan) -> PlanV2 {
-    let visibility = match plan.attributes.visibility {
-        Visibility::Public => "public",
-        Visibility::Hidden => "hidden",
-    };
-    PlanV2 {
-        id: plan.id,
-        slug: plan.slug.to_string(),
-        name: plan.name.clone(),
-        newest_version: plan.versions.newest(),
-        drafts: plan.versions.drafts().clone(),
-        archived: plan.versions.archived().clone(),
-        visibility: visibility.to_owned(),
-        display_order: plan.attributes.display_order,
-        description: plan.attributes.description.clone(),
-        metadata: plan.attributes.metadata.clone(),
-        revision: plan.revision,
-        created_at: plan.created_at,
-    }
-}
-
-/// The plan in an item of any version.
-fn read(item: Item) -> Result<Plan, Fault> {
-    let stored =
-        if item::is_of::<PlanV1>(&item) { item::read::<PlanV1>(item)?.into() } else { item::read::<PlanV2>(item)? };
-    let visibility = match stored.visibility.as_str() {
-        "public" => Visibility::Public,
-        "hidden" => Visibility::Hidden,
-        _ => return Err(malformed("visibility")),
-    };
-    let versions = Versions::new(stored.newest_version, stored.drafts, stored.archived);
-    Ok(Plan {
-        id: stored.id,
-        slug: Slug::parse(&stored.slug).map_err(|_| malformed("slug"))?,
-        name: stored.name,
-        versions: versions.ok_or_else(|| malformed("list of versions"))?,
-        attributes: PlanAttributes {
-            visibility,
-            display_order: stored.display_order,
-            description: stored.description,
-            metadata: stored.metadata,
-        },
-        created_at: stored.created_at,
-        revision: stored.revision,
-    })
-}
-
-impl From<PlanV1> for PlanV2 {
-    fn from(first: PlanV1) -> Self {
-        Self {
-            id: first.id,
-            slug: first.slug,
-            name: first.name,
-            newest_version: first.latest_version,
-            drafts: BTreeSet::new(),
-            archived: BTreeSet::new(),
-            visibility: "public".to_owned(),
-            display_order: None,
-            description: None,
-            metadata: BTreeMap::new(),
-            revision: 0,
-            created_at: first.created_at,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::item::tests::{golden, json};
-    use domain::catalog::VersionStatus;
-
-    const V1: &str = include_str!("../../golden/plan.1.json");
-    const V2: &str = include_str!("../../golden/plan.2.json");
-
-    #[test]
-    fn version_1_is_read_for_ever() {
-        let plan = read(golden(V1)).unwrap();
-        assert_eq!((plan.slug.as_str(), plan.name.as_str(), plan.revision), ("pro", "Pro", 0));
-        assert_eq!((plan.versions.newest().get(), plan.versions.latest().map(NonZeroU32::get)), (3, Some(3)));
-        assert_eq!((plan.versions.status(NonZeroU32::MIN), plan.is_offered()), (Some(VersionStatus::Active), true));
-        assert_eq!(plan.attributes, PlanAttributes::default());
-    }
-
-    #[test]
-    fn version_2_is_written_as_it_is_read() {
-        let plan = read(golden(V2)).unwrap();
-        assert_eq!((plan.versions.latest().map(NonZeroU32::get), plan.is_offered()), (Some(4), false));
-        assert_eq!(json(&shape(&plan)), serde_json::from_str::<serde_json::Value>(V2).unwrap()["item"]);
-    }
-
-    #[test]
-    fn what_cannot_be_is_no_plan() {
-        assert!(read(golden(&V2.replace("[5]", "[6]"))).is_err(), "a draft beyond the newest version");
-        assert!(read(golden(&V2.replace("hidden", "secret"))).is_err());
     }
 }

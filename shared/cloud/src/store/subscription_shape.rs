@@ -1,6 +1,7 @@
 //! The stored shapes of a subscription. Frozen: what was agreed must be readable for ever.
 //!
-//! Version 2 is written; version 1 had one plan for all time, and its next period instead of its next run.
+//! Version 3 is written; version 2 knew no add-ons, version 1 had one plan for all time, and its next period instead of its
+//! next run.
 
 use super::{
     item::{self, Item, Stored},
@@ -14,52 +15,62 @@ use domain::{
     catalog::{OfferKey, PlanRef},
     id::{PlanId, SubscriptionId, TenantId},
     money::Currency,
-    subscription::{PausedUsage, Phase, Subscription, Term},
+    subscription::{AddOn, PausedUsage, Phase, Subscription, Term},
     text::Slug,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, num::NonZeroU32};
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct SubscriptionV2 {
+pub(super) struct SubscriptionV3 {
     id: SubscriptionId,
     tenant_id: TenantId,
-    anchor: AnchorV2,
+    anchor: AnchorV3,
     starts_on: Date,
     time_zone: String,
-    terms: Vec<TermV2>,
+    terms: Vec<TermV3>,
     next_run: u32,
     revision: u64,
     created_at: Timestamp,
 }
 
-impl Stored for SubscriptionV2 {
-    const VERSION: u32 = 2;
+impl Stored for SubscriptionV3 {
+    const VERSION: u32 = 3;
+    const READ_SINCE: u32 = 2;
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
-enum AnchorV2 {
+enum AnchorV3 {
     Calendar,
     Anniversary,
 }
 
 #[derive(Serialize, Deserialize)]
-struct TermV2 {
+struct TermV3 {
     from: Date,
     revision: u64,
     made_at: Timestamp,
     made_in_run: u32,
-    phase: PhaseV2,
+    phase: PhaseV3,
     plan_id: PlanId,
     plan_version: NonZeroU32,
     interval_unit: String,
     interval_count: u8,
     currency: String,
     seats: BTreeMap<String, u64>,
+    #[serde(default)]
+    add_ons: BTreeMap<String, AddOnV3>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct AddOnV3 {
+    plan_id: PlanId,
+    plan_version: NonZeroU32,
+    seats: BTreeMap<String, u64>,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
-enum PhaseV2 {
+enum PhaseV3 {
     Trial,
     Active,
     PausedFree,
@@ -89,7 +100,7 @@ impl Stored for SubscriptionV1 {
 /// A subscription in an item of either version.
 pub(super) enum StoredSubscription {
     /// With all that it needs.
-    Second(SubscriptionV2),
+    Whole(SubscriptionV3),
     /// Its currency is that of its plan version.
     First(SubscriptionV1),
 }
@@ -99,7 +110,7 @@ pub(super) fn read(item: Item) -> Result<StoredSubscription, Fault> {
     if item::is_of::<SubscriptionV1>(&item) {
         return item::read(item).map(StoredSubscription::First);
     }
-    item::read(item).map(StoredSubscription::Second)
+    item::read(item).map(StoredSubscription::Whole)
 }
 
 impl SubscriptionV1 {
@@ -120,6 +131,7 @@ impl SubscriptionV1 {
             plan: self.plan(),
             offer: OfferKey { interval, currency },
             seats: BTreeMap::new(),
+            add_ons: BTreeMap::new(),
         };
         Ok(Subscription {
             id: self.id,
@@ -139,18 +151,18 @@ impl SubscriptionV1 {
     }
 }
 
-impl From<&Subscription> for SubscriptionV2 {
+impl From<&Subscription> for SubscriptionV3 {
     fn from(subscription: &Subscription) -> Self {
         Self {
             id: subscription.id,
             tenant_id: subscription.tenant_id,
             anchor: match subscription.anchor {
-                Anchor::Calendar => AnchorV2::Calendar,
-                Anchor::Anniversary => AnchorV2::Anniversary,
+                Anchor::Calendar => AnchorV3::Calendar,
+                Anchor::Anniversary => AnchorV3::Anniversary,
             },
             starts_on: subscription.starts_on,
             time_zone: time_zone_name(&subscription.time_zone),
-            terms: subscription.terms.iter().map(TermV2::from).collect(),
+            terms: subscription.terms.iter().map(TermV3::from).collect(),
             next_run: subscription.next_run,
             revision: subscription.revision,
             created_at: subscription.created_at,
@@ -158,10 +170,10 @@ impl From<&Subscription> for SubscriptionV2 {
     }
 }
 
-impl TryFrom<SubscriptionV2> for Subscription {
+impl TryFrom<SubscriptionV3> for Subscription {
     type Error = Fault;
 
-    fn try_from(stored: SubscriptionV2) -> Result<Self, Fault> {
+    fn try_from(stored: SubscriptionV3) -> Result<Self, Fault> {
         if stored.terms.is_empty() {
             return Err(malformed("terms"));
         }
@@ -169,8 +181,8 @@ impl TryFrom<SubscriptionV2> for Subscription {
             id: stored.id,
             tenant_id: stored.tenant_id,
             anchor: match stored.anchor {
-                AnchorV2::Calendar => Anchor::Calendar,
-                AnchorV2::Anniversary => Anchor::Anniversary,
+                AnchorV3::Calendar => Anchor::Calendar,
+                AnchorV3::Anniversary => Anchor::Anniversary,
             },
             starts_on: stored.starts_on,
             time_zone: read_time_zone(&stored.time_zone)?,
@@ -182,7 +194,7 @@ impl TryFrom<SubscriptionV2> for Subscription {
     }
 }
 
-impl From<&Term> for TermV2 {
+impl From<&Term> for TermV3 {
     fn from(term: &Term) -> Self {
         let OfferKey { interval, currency } = term.offer;
         Self {
@@ -191,47 +203,77 @@ impl From<&Term> for TermV2 {
             made_at: term.made_at,
             made_in_run: term.made_in_run,
             phase: match term.phase {
-                Phase::Trial => PhaseV2::Trial,
-                Phase::Active => PhaseV2::Active,
-                Phase::Paused { usage: PausedUsage::Free } => PhaseV2::PausedFree,
-                Phase::Paused { usage: PausedUsage::Refused } => PhaseV2::PausedRefused,
-                Phase::Ended => PhaseV2::Ended,
+                Phase::Trial => PhaseV3::Trial,
+                Phase::Active => PhaseV3::Active,
+                Phase::Paused { usage: PausedUsage::Free } => PhaseV3::PausedFree,
+                Phase::Paused { usage: PausedUsage::Refused } => PhaseV3::PausedRefused,
+                Phase::Ended => PhaseV3::Ended,
             },
             plan_id: term.plan.plan_id,
             plan_version: term.plan.version,
             interval_unit: plan_shape::interval_word(interval.unit()).to_owned(),
             interval_count: interval.count(),
             currency: currency.to_string(),
-            seats: term.seats.iter().map(|(price, seats)| (price.to_string(), *seats)).collect(),
+            seats: write_seats(&term.seats),
+            add_ons: term.add_ons.iter().map(|(slug, add_on)| (slug.to_string(), AddOnV3::from(add_on))).collect(),
         }
     }
 }
 
-impl TryFrom<TermV2> for Term {
+impl TryFrom<TermV3> for Term {
     type Error = Fault;
 
-    fn try_from(stored: TermV2) -> Result<Self, Fault> {
-        let seats = |(price, seats): (String, u64)| Ok((Slug::parse(&price).map_err(|_| malformed("seats"))?, seats));
+    fn try_from(stored: TermV3) -> Result<Self, Fault> {
+        let add_on = |(slug, add_on): (String, AddOnV3)| Ok((read_slug(&slug)?, AddOn::try_from(add_on)?));
         Ok(Self {
             from: stored.from,
             revision: stored.revision,
             made_at: stored.made_at,
             made_in_run: stored.made_in_run,
             phase: match stored.phase {
-                PhaseV2::Trial => Phase::Trial,
-                PhaseV2::Active => Phase::Active,
-                PhaseV2::PausedFree => Phase::Paused { usage: PausedUsage::Free },
-                PhaseV2::PausedRefused => Phase::Paused { usage: PausedUsage::Refused },
-                PhaseV2::Ended => Phase::Ended,
+                PhaseV3::Trial => Phase::Trial,
+                PhaseV3::Active => Phase::Active,
+                PhaseV3::PausedFree => Phase::Paused { usage: PausedUsage::Free },
+                PhaseV3::PausedRefused => Phase::Paused { usage: PausedUsage::Refused },
+                PhaseV3::Ended => Phase::Ended,
             },
             plan: PlanRef { plan_id: stored.plan_id, version: stored.plan_version },
             offer: OfferKey {
                 interval: plan_shape::read_interval(&stored.interval_unit, stored.interval_count)?,
                 currency: stored.currency.parse().map_err(|_| malformed("currency"))?,
             },
-            seats: stored.seats.into_iter().map(seats).collect::<Result<_, Fault>>()?,
+            seats: read_seats(stored.seats)?,
+            add_ons: stored.add_ons.into_iter().map(add_on).collect::<Result<_, Fault>>()?,
         })
     }
+}
+
+impl From<&AddOn> for AddOnV3 {
+    fn from(add_on: &AddOn) -> Self {
+        let PlanRef { plan_id, version } = add_on.plan;
+        Self { plan_id, plan_version: version, seats: write_seats(&add_on.seats) }
+    }
+}
+
+impl TryFrom<AddOnV3> for AddOn {
+    type Error = Fault;
+
+    fn try_from(stored: AddOnV3) -> Result<Self, Fault> {
+        let plan = PlanRef { plan_id: stored.plan_id, version: stored.plan_version };
+        Ok(Self { plan, seats: read_seats(stored.seats)? })
+    }
+}
+
+fn write_seats(seats: &BTreeMap<Slug, u64>) -> BTreeMap<String, u64> {
+    seats.iter().map(|(price, seats)| (price.to_string(), *seats)).collect()
+}
+
+fn read_seats(stored: BTreeMap<String, u64>) -> Result<BTreeMap<Slug, u64>, Fault> {
+    stored.into_iter().map(|(price, seats)| Ok((read_slug(&price)?, seats))).collect()
+}
+
+fn read_slug(text: &str) -> Result<Slug, Fault> {
+    Slug::parse(text).map_err(|_| malformed("slug"))
 }
 
 fn malformed(what: &'static str) -> Fault {
@@ -245,6 +287,12 @@ mod tests {
 
     const V1: &str = include_str!("../../golden/subscription.1.json");
     const V2: &str = include_str!("../../golden/subscription.2.json");
+    const V3: &str = include_str!("../../golden/subscription.3.json");
+
+    fn whole(golden_file: &str) -> Subscription {
+        let StoredSubscription::Whole(whole) = read(golden(golden_file)).unwrap() else { panic!("version 1") };
+        Subscription::try_from(whole).unwrap()
+    }
 
     #[test]
     fn version_1_is_read_for_ever() {
@@ -253,14 +301,23 @@ mod tests {
         assert_eq!((read.next_run, read.revision, read.terms.len()), (4, 0, 1), "period 3 is closed by run 4");
         let term = &read.terms[0];
         assert_eq!((term.from, term.phase, term.offer.interval.count()), (read.starts_on, Phase::Active, 2));
-        let again = Subscription::try_from(SubscriptionV2::from(&read)).unwrap();
-        assert_eq!(again, read, "nothing is lost by the way through version 2");
+        let again = Subscription::try_from(SubscriptionV3::from(&read)).unwrap();
+        assert_eq!(again, read, "nothing is lost by the way through version 3");
     }
 
     #[test]
-    fn version_2_is_written_as_it_is_read() {
-        let StoredSubscription::Second(second) = read(golden(V2)).unwrap() else { panic!("not version 2") };
-        let read = Subscription::try_from(second).unwrap();
-        assert_eq!(json(&SubscriptionV2::from(&read)), serde_json::from_str::<serde_json::Value>(V2).unwrap()["item"]);
+    fn version_2_is_read_for_ever() {
+        let read = whole(V2);
+        assert_eq!((read.next_run, read.revision, read.terms.len()), (3, 3, 5));
+        assert!(read.terms.iter().all(|term| term.add_ons.is_empty() && term.seats.len() == 1));
+        assert_eq!(Subscription::try_from(SubscriptionV3::from(&read)).unwrap(), read);
+    }
+
+    #[test]
+    fn version_3_is_written_as_it_is_read() {
+        let read = whole(V3);
+        let support = &read.terms[0].add_ons[&Slug::parse("support").unwrap()];
+        assert_eq!((support.plan.version.get(), support.seats.len()), (2, 1));
+        assert_eq!(json(&SubscriptionV3::from(&read)), serde_json::from_str::<serde_json::Value>(V3).unwrap()["item"]);
     }
 }

@@ -6,10 +6,10 @@
 
 use super::{
     TenantStore,
-    dynamo::{Range, Transacted},
+    dynamo::{self, Range, Transacted},
     item::{self, Cursor, Item, Page},
     key::{self, Key},
-    subscription_shape::{self, StoredSubscription, SubscriptionV2},
+    subscription_shape::{self, StoredSubscription, SubscriptionV3},
 };
 use crate::{Fault, World};
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
@@ -26,17 +26,27 @@ pub(crate) const DUE_AT: &str = "dueAt";
 const REVISION: &str = "revision";
 
 impl TenantStore<'_> {
-    /// Creates `subscription`, whose next run is due at `due_at`; answers `false` if its id is taken.
+    /// Creates `subscription`, whose next run is due at `due_at`; answers `false` if its id is taken. A conflict if another
+    /// subscription of the tenant was changed meanwhile.
     pub async fn create_subscription(
         &self,
         subscription: &Subscription,
         due_at: Option<Timestamp>,
+        now: Timestamp,
     ) -> Result<bool, Fault> {
-        let item = item_of(subscription, due_at)?;
-        self.world.put_if_absent(&self.world.settings().subscriptions_table, item).await
+        let table = &self.world.settings().subscriptions_table;
+        let actions = vec![
+            dynamo::put(table, item_of(subscription, due_at)?, true)?,
+            self.keep_refused_usage(subscription, now).await?,
+        ];
+        match self.world.transact(actions).await? {
+            Transacted::Committed => Ok(true),
+            Transacted::Refused(refused) if refused.contains(&0) => Ok(false),
+            Transacted::Refused(_) => Err(Fault::Conflict { operation: "create subscription" }),
+        }
     }
 
-    /// Stores `after` in place of what has the revision `before`; answers whether it did.
+    /// Stores `after`, which has the same terms, in place of what has the revision `before`; answers whether it did.
     pub async fn change_subscription(
         &self,
         before: u64,
@@ -114,7 +124,7 @@ fn is_of_revision(before: u64) -> &'static str {
 
 fn item_of(subscription: &Subscription, due_at: Option<Timestamp>) -> Result<Item, Fault> {
     let key = Key::Subscription(subscription.tenant_id, subscription.id);
-    let mut item = item::write(&key, &SubscriptionV2::from(subscription))?;
+    let mut item = item::write(&key, &SubscriptionV3::from(subscription))?;
     if let Some(due_at) = due_at {
         item.insert(DUE_SHARD.to_owned(), AttributeValue::S(due_shard(subscription.id).to_string()));
         item.insert(DUE_AT.to_owned(), AttributeValue::S(key::sortable(due_at)));
@@ -129,7 +139,7 @@ pub(crate) fn due_shard(id: SubscriptionId) -> u8 {
 
 async fn read(world: &World, item: Item) -> Result<Subscription, Fault> {
     match subscription_shape::read(item)? {
-        StoredSubscription::Second(second) => second.try_into(),
+        StoredSubscription::Whole(whole) => whole.try_into(),
         StoredSubscription::First(first) => {
             let version = world.plan_version(first.plan()).await?;
             let version = version.ok_or_else(|| Fault::permanent("decode item", "the plan version does not exist"))?;

@@ -1,13 +1,15 @@
 //! The table `tenants`: profiles, slugs, and the list of all.
 //!
 //! A profile is replaced only as it was read: a late write must not bring back a layout of the usage log that was changed
-//! meanwhile, as events would be looked for in other lanes than they lie in.
+//! meanwhile, as events would be looked for in other lanes than they lie in; nor when usage is refused, which
+//! changes with the tenant's subscriptions.
 
 use super::{
     TenantStore,
     dynamo::{self, Transacted},
     item::{self, Item, Stored},
     key::Key,
+    refused_usage::{self, RefusedSpanV1},
 };
 use crate::{Fault, World};
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -66,7 +68,10 @@ struct TenantV1 {
     /// Absent as long as nothing was chosen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     payment_term_days: Option<u16>,
-    /// Grows with every replacement; absent before the first.
+    /// Absent as long as no subscription ever refuses usage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refused_usage: Option<Vec<RefusedSpanV1>>,
+    /// Grows with every replacement and with every change of a subscription's terms; absent before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     revision: Option<u64>,
 }
@@ -186,6 +191,7 @@ fn read_revised(item: Item) -> Result<(u64, Tenant), Fault> {
         invoice_number: read_number(stored.invoice_number)?,
         payment_term_days: stored.payment_term_days,
         usage_log: read_layouts(&stored.usage_log),
+        refused_usage: stored.refused_usage.map(refused_usage::read),
         created_at: stored.created_at,
     };
     Ok((stored.revision.unwrap_or_default(), tenant))
@@ -230,6 +236,7 @@ fn shape(tenant: &Tenant, revision: Option<u64>) -> TenantV1 {
         low_balance_minor: tenant.low_balance_minor,
         invoice_number: number(&tenant.invoice_number),
         payment_term_days: tenant.payment_term_days,
+        refused_usage: tenant.refused_usage.as_ref().map(refused_usage::shape),
         revision,
     }
 }
@@ -265,6 +272,7 @@ pub(super) fn read_time_zone(name: &str) -> Result<TimeZone, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::subscription::{RefusedSpan, RefusedUsage};
 
     fn acme() -> Tenant {
         Tenant {
@@ -281,6 +289,7 @@ mod tests {
             invoice_number: NumberFormat::default(),
             payment_term_days: None,
             usage_log: Layouts::default(),
+            refused_usage: None,
             created_at: "2026-05-20T12:30:00Z".parse().unwrap(),
         }
     }
@@ -333,6 +342,23 @@ mod tests {
         expect.extend(map([("usage_log", usage_log), ("revision", digits("2"))]));
         assert_eq!(written, expect);
         assert_eq!(read_revised(written).unwrap(), (2, tenant));
+    }
+
+    #[test]
+    fn refused_usage_is_frozen_too() {
+        let [from, until] = ["2026-05-20T00:00:00Z", "2026-05-21T00:00:00Z"].map(|instant| instant.parse().unwrap());
+        let spans = vec![RefusedSpan { from, until: Some(until) }, RefusedSpan { from: until, until: None }];
+        let tenant = Tenant { refused_usage: Some(RefusedUsage::new(spans)), ..acme() };
+        let written = item::write(&Key::Tenant(tenant.id), &shape(&tenant, Some(1))).unwrap();
+        let span = |from, until| AttributeValue::M(map([("from", text(from)), ("until", until)]));
+        let refused = AttributeValue::L(vec![
+            span("2026-05-20T00:00:00Z", text("2026-05-21T00:00:00Z")),
+            span("2026-05-21T00:00:00Z", AttributeValue::Null(true)),
+        ]);
+        let mut expect = frozen();
+        expect.extend(map([("refused_usage", refused), ("revision", digits("1"))]));
+        assert_eq!(written, expect);
+        assert_eq!(read_revised(written).unwrap(), (1, tenant));
     }
 
     #[test]

@@ -34,6 +34,11 @@ pub enum Charge {
         /// When it is billed.
         timing: Timing,
     },
+    /// A fee, once: with the first day that is billed, and never prorated.
+    OneTime {
+        /// The fee.
+        amount: MajorAmount,
+    },
     /// Licensed seats.
     Seats {
         /// Of one seat for a whole period, major units.
@@ -156,7 +161,7 @@ impl Price {
     #[must_use]
     pub fn meter(&self) -> Option<&Slug> {
         match &self.charge {
-            Charge::Flat { .. } | Charge::Seats { .. } => None,
+            Charge::Flat { .. } | Charge::OneTime { .. } | Charge::Seats { .. } => None,
             Charge::Usage(usage) => Some(&usage.meter),
         }
     }
@@ -165,7 +170,7 @@ impl Price {
     #[must_use]
     pub fn included(&self) -> Decimal {
         match &self.charge {
-            Charge::Flat { .. } | Charge::Seats { .. } => Decimal::ZERO,
+            Charge::Flat { .. } | Charge::OneTime { .. } | Charge::Seats { .. } => Decimal::ZERO,
             Charge::Usage(usage) => usage.modifiers.included.value(),
         }
     }
@@ -174,7 +179,7 @@ impl Price {
     #[must_use]
     pub fn entries(&self) -> usize {
         match &self.charge {
-            Charge::Flat { .. } | Charge::Seats { .. } => 0,
+            Charge::Flat { .. } | Charge::OneTime { .. } | Charge::Seats { .. } => 0,
             Charge::Usage(usage) => usage.model.entries(),
         }
     }

@@ -23,7 +23,7 @@ pub struct PriceShape {
     /// Slug of the meter whose quantity is charged; not for a fee.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub meter: Option<String>,
-    /// When a fee is billed: in arrears, unless it is sent.
+    /// When a fee is billed: in arrears, unless it is sent; or that it is billed once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timing: Option<TimingShape>,
     /// Whether usage of a trial is charged: not, unless it is sent; not for a fee.
@@ -52,6 +52,8 @@ pub enum TimingShape {
     InAdvance,
     /// At its end.
     InArrears,
+    /// Once, with the first day that is billed; of a flat fee.
+    Once,
 }
 
 /// Which model it is.

@@ -1,8 +1,9 @@
 //! A line of an invoice, and what explains its amount.
 //!
 //! A price comes to one line, and to a second one where something is missing to its floor. Invariant: no two lines of an
-//! invoice have the same key: the keys of prices differ, those of a true-up, a credit and an adjustment have a point in them,
-//! and a day stands behind an `@`, which no slug has.
+//! invoice have the same key: the keys of a plan's prices differ, as those of an add-on's, which stand behind its slug and a
+//! colon; those of a true-up, a credit and an adjustment have a point in them, and a day stands behind an `@`. No slug has
+//! any of these.
 
 use crate::{
     catalog::{BASE_FEE_KEY, Charge, PlanRef, Price, SpendFloor},
@@ -20,8 +21,8 @@ pub const TRUE_UP_SUFFIX: &str = ".true-up";
 /// One charge, or a credit if its amount is negative.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {
-    /// Unique within the invoice: the price's key, that of its true-up, credit or adjustment, or `base`; behind it, where the
-    /// same price comes twice, `@` and the first day.
+    /// Unique within the invoice: the price's key, that of its true-up, credit or adjustment, or `base`; before it the slug
+    /// of its add-on and a colon; behind it, where the same price comes twice, `@` and the first day.
     pub key: String,
     /// Which price of which plan version it charges; `None` for what no plan charges.
     pub source: Option<Source>,
@@ -142,7 +143,9 @@ impl Line {
     ) -> Result<Vec<Self>, RatingError> {
         let rated = rating::rate(price, usage, &PeriodState { days, ..PeriodState::whole(currency) })?;
         let detail = match price.charge() {
-            Charge::Flat { .. } => LineDetail::Fee { active_days: days.active(), full_days: days.full() },
+            Charge::Flat { .. } | Charge::OneTime { .. } => {
+                LineDetail::Fee { active_days: days.active(), full_days: days.full() }
+            }
             Charge::Seats { .. } => LineDetail::Seats { quantity: rated.quantity, sub_lines: rated.sub_lines },
             Charge::Usage(usage) => LineDetail::Usage {
                 meter: usage.meter().to_string(),

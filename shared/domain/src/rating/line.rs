@@ -120,7 +120,7 @@ pub fn rate_windows(price: &Price, windows: &[Usage], period: &PeriodState) -> R
 /// No usage, in the form that the price needs.
 fn nothing_of(price: &Price) -> Usage {
     match price.charge() {
-        Charge::Flat { .. } => Usage::Nothing,
+        Charge::Flat { .. } | Charge::OneTime { .. } => Usage::Nothing,
         Charge::Seats { .. } => Usage::Seats(Vec::new()),
         Charge::Usage(usage) => match usage.model() {
             PriceModel::PerUnit { .. }
@@ -138,12 +138,12 @@ fn exact(price: &Price, usage: &Usage, period: &PeriodState) -> Result<Exact, Ra
     let sub_lines = match price.charge() {
         Charge::Usage(charge) => return modifiers::run(charge, usage, period),
         Charge::Seats { unit_price, .. } => seats::charge(*unit_price, usage, period.days)?,
-        Charge::Flat { amount, .. } => {
-            if *usage != Usage::Nothing {
-                return Err(RatingError::WrongUsage { model: "flat", needs: "no usage" });
-            }
-            flat::charge(*amount, period.days)?
+        Charge::Flat { .. } | Charge::OneTime { .. } if *usage != Usage::Nothing => {
+            return Err(RatingError::WrongUsage { model: "flat", needs: "no usage" });
         }
+        Charge::Flat { amount, .. } => flat::charge(*amount, period.days)?,
+        // One-time fees never prorate.
+        Charge::OneTime { amount } => flat::charge(*amount, DayShare::WHOLE)?,
     };
     // The most seats at once; a fee is one.
     let quantity = sub_lines.iter().map(|part| part.quantity).max().unwrap_or(Decimal::ZERO);

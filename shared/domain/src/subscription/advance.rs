@@ -1,16 +1,18 @@
-//! Fees in advance: charged as the first day of a period has it, and corrected when the period closes.
+//! Fees in advance and fees that are charged once: as the first day of a period has them, and corrected when the period
+//! closes.
 //!
 //! Invariants: a period is opened with the fees of its whole interval by the term on its first day, whatever is known
 //! of the days behind it: only that day is sure, because a change that has not taken effect can be taken back. Each
 //! later change is a credit for the rest of the old fee and a charge for the rest of the new one, each rounded once, so
-//! that advance and corrections together are what each day costs by its own term.
+//! that advance and corrections together are what each day costs by its own term. What is charged once is in `beginning`.
 
 use super::{
-    LinesError, Offers, Phase, Subscription, Term,
-    charges::{add_day, share},
+    LinesError, Offered, Offers, Phase, Subscription, Term,
+    beginning::{beginnings, opening_beginnings},
+    charges::{add_day, name_add_on, share},
     period::Slot,
     stretch,
-    term::term_on,
+    term::{Item, term_on},
 };
 use crate::{
     calendar::{self, CalendarError},
@@ -18,6 +20,7 @@ use crate::{
     invoice::{Line, LineDetail},
     money::Currency,
     rating::{SeatSpan, Usage},
+    text::Slug,
 };
 use jiff::civil::Date;
 
@@ -29,6 +32,8 @@ const CREDIT_SUFFIX: &str = ".credit";
 struct Fee<'a> {
     plan: PlanRef,
     price: &'a Price,
+    add_on: Option<&'a Slug>,
+    plan_name: &'a str,
     /// Of seats, how many.
     seats: Option<u64>,
     currency: Currency,
@@ -38,8 +43,12 @@ struct Fee<'a> {
 pub(super) fn advance(subscription: &Subscription, opened: &Slot, offers: &Offers) -> Result<Vec<Line>, LinesError> {
     let first_day = opened.period.first_day;
     let mut lines = Vec::new();
-    for fee in fees(opening_term(subscription, opened), offers)? {
+    let opening = opening_term(subscription, opened);
+    for fee in fees(opening, offers)? {
         lines.extend(fee.line(first_day, opened)?);
+    }
+    for beginning in opening_beginnings(subscription, opened) {
+        lines.extend(beginning.lines(offers)?);
     }
     Ok(lines)
 }
@@ -61,6 +70,16 @@ pub(super) fn corrections(
         let new = fees(Some(part.term), offers)?;
         lines.extend(exchange(&old, &new, part.first_day, closed)?);
         old = new;
+    }
+    let charged = opening_beginnings(subscription, closed);
+    for beginning in beginnings(&subscription.timeline()) {
+        let within = closed.period.first_day <= beginning.day && beginning.day < closed.period.end_day;
+        if within && !charged.iter().any(|known| known.is_that_of(&beginning)) {
+            for mut line in beginning.lines(offers)? {
+                add_day(&mut line, beginning.day);
+                lines.push(line);
+            }
+        }
     }
     if closed.period.end_day < closed.whole.end_day {
         lines.extend(exchange(&old, &[], closed.period.end_day, closed)?);
@@ -90,32 +109,35 @@ fn exchange(old: &[Fee<'_>], new: &[Fee<'_>], day: Date, closed: &Slot) -> Resul
 }
 
 /// What `term` charges in advance.
-fn fees<'a>(term: Option<&Term>, offers: &'a Offers) -> Result<Vec<Fee<'a>>, LinesError> {
+fn fees<'a>(term: Option<&'a Term>, offers: &'a Offers) -> Result<Vec<Fee<'a>>, LinesError> {
     let Some(term) = term else { return Ok(Vec::new()) };
     match term.phase {
         Phase::Active => {}
         Phase::Trial | Phase::Paused { .. } | Phase::Ended => return Ok(Vec::new()),
     }
-    let (plan, currency) = (term.plan, term.offer.currency);
     let mut fees = Vec::new();
-    for price in &offers.named(term.plan, term.offer)?.offer.prices {
-        match price.charge() {
-            Charge::Flat { timing: Timing::InAdvance, .. } => fees.push(Fee { plan, price, seats: None, currency }),
-            Charge::Seats { timing: Timing::InAdvance, .. } => {
-                fees.push(Fee { plan, price, seats: Some(term.seats_of(price.key())), currency });
-            }
-            Charge::Flat { timing: Timing::InArrears, .. }
-            | Charge::Seats { timing: Timing::InArrears, .. }
-            | Charge::Usage(_) => {}
+    for item in term.items() {
+        let Item { add_on, plan, .. } = item;
+        let Offered { plan_name, offer } = offers.named(plan, term.offer)?;
+        for price in &offer.prices {
+            let seats = match price.charge() {
+                Charge::Flat { timing: Timing::InAdvance, .. } => None,
+                Charge::Seats { timing: Timing::InAdvance, .. } => Some(item.seats_of(price.key())),
+                Charge::Flat { timing: Timing::InArrears, .. }
+                | Charge::Seats { timing: Timing::InArrears, .. }
+                | Charge::OneTime { .. }
+                | Charge::Usage(_) => continue,
+            };
+            fees.push(Fee { plan, price, add_on, plan_name, seats, currency: term.offer.currency });
         }
     }
     Ok(fees)
 }
 
 impl Fee<'_> {
-    /// Whether the other is the same price, of whichever plan, at the same amount and quantity.
+    /// Whether the other is the same price, of whichever plan or of the same add-on, at the same amount and quantity.
     fn costs_the_same(&self, other: &Self) -> bool {
-        self.price.key() == other.price.key()
+        (self.add_on, self.price.key()) == (other.add_on, other.price.key())
             && self.price.charge() == other.price.charge()
             && self.seats == other.seats
     }
@@ -130,7 +152,11 @@ impl Fee<'_> {
         let share = share(days, slot.period.full_days)?;
         let lines = Line::of_price(self.plan, self.price, &usage, share, self.currency)?;
         // A fee has no floor, so that it comes to one line.
-        Ok(lines.into_iter().find(|line| !line.exact.is_zero()))
+        let mut lines = lines.into_iter().filter(|line| !line.exact.is_zero());
+        Ok(lines.next().map(|mut line| {
+            name_add_on(&mut line, self.add_on, self.plan_name);
+            line
+        }))
     }
 }
 

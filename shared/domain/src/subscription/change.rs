@@ -1,17 +1,12 @@
 //! What may happen to a subscription: each change adds terms, or is refused by a code.
 //!
 //! Invariants: a change takes effect today or later, never in a period that was closed; at most one change is pending,
-//! that is, not yet in effect, and only that one can be undone; undoing leaves the terms as they were before it. A
-//! change of plan or seats holds for the later terms too, such as the one that a trial ends with.
+//! that is, not yet in effect, and only that one can be undone; undoing leaves the terms as they were before it. Which terms a
+//! change comes to is in `drafting`.
 
-use super::{
-    Offers, PausedUsage, Phase, Subscription, Term,
-    start::{check_seats, out_of_range, seats, unknown_offer},
-    term::term_on,
-};
+use super::{Offers, PausedUsage, Phase, Subscription, Term, drafting::Drafting, start::out_of_range};
 use crate::{
     Violation,
-    calendar::CalendarError,
     catalog::{OfferKey, PlanRef},
     text::Slug,
 };
@@ -20,6 +15,8 @@ use std::collections::BTreeMap;
 
 /// Most seats of one price.
 pub const SEATS_MAX: u64 = 1_000_000;
+/// Most add-ons of a subscription at a time.
+pub const ADD_ONS_MAX: usize = 20;
 /// Most terms of a subscription, which is stored as one item. An end always finds room beyond them.
 pub const TERMS_MAX: usize = 200;
 
@@ -39,10 +36,30 @@ pub enum Change {
     },
     /// Another number of seats.
     Seats {
+        /// The add-on that has the price; `None` for the plan.
+        add_on: Option<Slug>,
         /// Key of the seats price.
         price: Slug,
         /// How many from then on.
         quantity: u64,
+        /// From when on.
+        when: When,
+    },
+    /// An add-on beside the plan, or another version of one that is there.
+    AddOn {
+        /// Its slug.
+        add_on: Slug,
+        /// Which version of it; the offer is that in the currency and interval of the plan's.
+        to: PlanRef,
+        /// How many seats; where nothing is sent as many as before, or one.
+        seats: BTreeMap<Slug, u64>,
+        /// From when on.
+        when: When,
+    },
+    /// An add-on less.
+    RemoveAddOn {
+        /// Its slug.
+        add_on: Slug,
         /// From when on.
         when: When,
     },
@@ -94,7 +111,8 @@ pub struct Changed {
 impl Subscription {
     /// Decides `change`, asked for at `now`, which is `today` in the subscription's time zone.
     ///
-    /// `offers` must hold that of the term in force, and for another plan the new one.
+    /// `offers` must hold those of the term in force, and for another plan or add-on the new one; for another interval or
+    /// plan also those of the add-ons in it, where there are such.
     ///
     /// Refused in this order: nothing to undo, canceled, another change pending, what is wrong with the change itself,
     /// a closed period, too many terms.
@@ -116,7 +134,9 @@ impl Subscription {
         let draft = Drafting { before: &before, today, now, offers };
         let (from, terms) = match change {
             Change::Plan { to, offer, seats, when } => draft.plan(*to, *offer, seats, *when)?,
-            Change::Seats { price, quantity, when } => draft.seats(price, *quantity, *when)?,
+            Change::Seats { add_on, price, quantity, when } => draft.seats(add_on.as_ref(), price, *quantity, *when)?,
+            Change::AddOn { add_on, to, seats, when } => draft.add_on(add_on, *to, seats, *when)?,
+            Change::RemoveAddOn { add_on, when } => draft.remove_add_on(add_on, *when)?,
             Change::Pause { usage } => draft.pause(*usage)?,
             Change::Resume => draft.resume()?,
             Change::Cancel { when } => draft.cancel(*when)?,
@@ -161,7 +181,7 @@ impl Subscription {
     }
 
     /// Refuses what reaches into a closed period; `removes` says that the first day of the open one may go as well.
-    fn check_open(&self, from: Date, removes: bool) -> Result<(), Violation> {
+    pub(super) fn check_open(&self, from: Date, removes: bool) -> Result<(), Violation> {
         let Some(open) = self.next_run.checked_sub(1) else { return Ok(()) };
         let Some(open) = self.period(open).map_err(out_of_range)? else { return Ok(()) };
         let is_closed = if removes { from <= open.first_day } else { from < open.first_day };
@@ -171,137 +191,4 @@ impl Subscription {
         }
         Ok(())
     }
-}
-
-type Drafted = Result<(Date, Vec<Term>), Violation>;
-
-/// Works out the terms of one change.
-struct Drafting<'a> {
-    before: &'a Subscription,
-    today: Date,
-    now: Timestamp,
-    offers: &'a Offers,
-}
-
-impl Drafting<'_> {
-    fn plan(&self, plan: PlanRef, offer: OfferKey, sent: &BTreeMap<Slug, u64>, when: When) -> Drafted {
-        let offered = self.offers.get(plan, offer).ok_or_else(unknown_offer)?;
-        let from = self.effective(when, Some(offer))?;
-        let old = self.term_on(from)?;
-        if old.offer.currency != offer.currency {
-            return Err(Violation::new(
-                "",
-                "currency_mismatch",
-                "a subscription keeps its currency; start another one",
-            ));
-        }
-        if (old.plan, old.offer) == (plan, offer) {
-            return Err(Violation::new("", "already_on_plan", "name another plan, version or interval"));
-        }
-        let seats = seats(&offered.offer, sent, &old.seats)?;
-        let edit = |term: &Term| Term { plan, offer, seats: seats.clone(), ..self.made(term) };
-        Ok((from, self.edited_from(from, edit)?))
-    }
-
-    fn seats(&self, price: &Slug, quantity: u64, when: When) -> Drafted {
-        let from = self.effective(when, None)?;
-        let old = self.term_on(from)?;
-        let offered = self.offers.get(old.plan, old.offer).ok_or_else(unknown_offer)?;
-        check_seats(&offered.offer, price, quantity)?;
-        if old.seats_of(price) == quantity {
-            return Err(Violation::new("", "same_quantity", "there are as many seats already"));
-        }
-        let edit = |term: &Term| {
-            let mut edited = self.made(term);
-            edited.seats.insert(price.clone(), quantity);
-            edited
-        };
-        Ok((from, self.edited_from(from, edit)?))
-    }
-
-    fn pause(&self, usage: PausedUsage) -> Drafted {
-        let term = self.started()?;
-        match term.phase {
-            Phase::Active => Ok(self.phase(self.today, Phase::Paused { usage }, term)),
-            Phase::Trial => Err(Violation::new("", "in_trial", "a trial costs nothing; wait for its end, or cancel")),
-            Phase::Paused { .. } | Phase::Ended => Err(Violation::new("", "already_paused", "it is paused already")),
-        }
-    }
-
-    fn resume(&self) -> Drafted {
-        let term = self.started()?;
-        match term.phase {
-            Phase::Paused { .. } => Ok(self.phase(self.today, Phase::Active, term)),
-            Phase::Trial | Phase::Active | Phase::Ended => Err(Violation::new("", "not_paused", "it is not paused")),
-        }
-    }
-
-    fn cancel(&self, when: CancelWhen) -> Drafted {
-        let after = |day: Date| day.tomorrow().map_err(|_| out_of_range(CalendarError));
-        let end = match when {
-            CancelWhen::Now => after(self.today)?,
-            CancelWhen::PeriodEnd => match self.before.period_on(self.today).map_err(out_of_range)? {
-                Some((_, period)) => period.end_day,
-                None => self.before.starts_on,
-            },
-            CancelWhen::On(day) => {
-                let end = after(day)?;
-                self.before.check_open(end, true)?;
-                if day < self.today {
-                    return Err(Violation::new("", "date_in_past", "today is the first day on which it can end"));
-                }
-                end
-            }
-        };
-        // What has not started ends before its first day.
-        let from = end.max(self.before.starts_on);
-        Ok(self.phase(from, Phase::Ended, self.term_on(from)?))
-    }
-
-    fn phase(&self, from: Date, phase: Phase, term: &Term) -> (Date, Vec<Term>) {
-        (from, vec![Term { from, phase, ..self.made(term) }])
-    }
-
-    /// The first day of a change; `offer` is the one that it begins.
-    fn effective(&self, when: When, offer: Option<OfferKey>) -> Result<Date, Violation> {
-        let Some((n, period)) = self.before.period_on(self.today).map_err(out_of_range)? else {
-            return Ok(self.before.starts_on);
-        };
-        match when {
-            When::NextPeriod => Ok(period.end_day),
-            When::Immediate => {
-                let old = self.term_on(self.today)?;
-                let restarts = offer.is_some_and(|offer| offer.interval != old.offer.interval);
-                if restarts && period.first_day == self.today && n < self.before.next_run {
-                    return self.today.tomorrow().map_err(|_| out_of_range(CalendarError));
-                }
-                Ok(self.today)
-            }
-        }
-    }
-
-    /// `edit` of the term that holds on `from`, and of each that begins later.
-    fn edited_from(&self, from: Date, edit: impl Fn(&Term) -> Term) -> Result<Vec<Term>, Violation> {
-        let mut terms = vec![Term { from, ..edit(self.term_on(from)?) }];
-        terms.extend(self.before.timeline().into_iter().filter(|term| term.from > from).map(edit));
-        Ok(terms)
-    }
-
-    /// `term` as this change makes it.
-    fn made(&self, term: &Term) -> Term {
-        let Subscription { revision, next_run, .. } = self.before;
-        Term { revision: revision + 1, made_at: self.now, made_in_run: *next_run, ..term.clone() }
-    }
-
-    fn term_on(&self, day: Date) -> Result<&Term, Violation> {
-        term_on(&self.before.timeline(), day).ok_or_else(not_started)
-    }
-
-    fn started(&self) -> Result<&Term, Violation> {
-        self.term_on(self.today)
-    }
-}
-
-fn not_started() -> Violation {
-    Violation::new("", "not_started", "wait for its first day")
 }

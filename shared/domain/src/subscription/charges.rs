@@ -1,12 +1,12 @@
 //! What a run charges: the arrears of the period it closes, corrections of its advance, and the advance of the next.
 //!
 //! Invariants: the same terms, offers and usage give the same lines, also when a run is computed again after later
-//! changes; no two lines of a run have the same key. The key of a price is plain in the first stretch of the closed
-//! period; a later stretch has its first day behind it, as has the advance of a price that the first stretch charged in
-//! arrears.
+//! changes; no two lines of a run have the same key. The key of a price is plain in a stretch from the first day of the
+//! closed period on; a later stretch has its first day behind it, as has the advance of a price that such a stretch
+//! charged in arrears. The key of an add-on's line has its slug and a colon before it.
 
 use super::{
-    LinesError, Offers, Subscription, advance,
+    LinesError, Offers, Subscription, Term, advance,
     period::Slot,
     stretch::{self, Stretch},
 };
@@ -19,13 +19,18 @@ use crate::{
     text::Slug,
 };
 use jiff::civil::Date;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What stands between the slug of an add-on and the key of its price: no slug has it.
+const ADD_ON_SEPARATOR: char = ':';
 
 /// Tells the usages of a closed period apart.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UsageKey {
     /// First day of the days in a row with one plan and offer.
     pub first_day: Date,
+    /// The add-on that has the price; `None` for the plan.
+    pub add_on: Option<Slug>,
     /// The price's key.
     pub price: Slug,
 }
@@ -35,7 +40,7 @@ pub struct UsageKey {
 pub struct UsageWanted {
     /// Which of the usages it is.
     pub key: UsageKey,
-    /// The plan version that has the price.
+    /// The version of the plan or add-on that has the price.
     pub plan: PlanRef,
     /// The offer that has the price.
     pub offer: OfferKey,
@@ -79,9 +84,9 @@ impl Subscription {
             terms.extend(advance::opening_term(self, &opened));
         }
         let mut wanted = Vec::new();
-        for term in terms {
-            if !wanted.contains(&(term.plan, term.offer)) {
-                wanted.push((term.plan, term.offer));
+        for offer in terms.into_iter().flat_map(Term::offers) {
+            if !wanted.contains(&offer) {
+                wanted.push(offer);
             }
         }
         Ok(wanted)
@@ -99,7 +104,7 @@ impl Subscription {
                 let Charge::Usage(charge) = price.charge() else { continue };
                 let spans = stretch.usage_spans(charge.is_charged_in_trial(), &calendar)?;
                 if !spans.is_empty() {
-                    let key = UsageKey { first_day: stretch.first_day, price: price.key().clone() };
+                    let key = stretch.usage_key(price);
                     wanted.push(UsageWanted { key, plan: stretch.plan, offer: stretch.offer, spans });
                 }
             }
@@ -127,11 +132,13 @@ impl Subscription {
         let mut lines = RunLines::default();
         let timeline = self.timeline();
         let closed = self.closed(run)?;
-        let mut first_offer = None;
+        let mut plain_keys = BTreeSet::new();
         if let Some(closed) = &closed {
             for stretch in stretch::stretches(&timeline, closed) {
-                let offer = &offers.named(stretch.plan, stretch.offer)?.offer;
-                first_offer = first_offer.or(Some(offer));
+                if stretch.first_day == closed.period.first_day {
+                    let offer = &offers.named(stretch.plan, stretch.offer)?.offer;
+                    plain_keys.extend(keys_in_arrears(offer).map(|key| line_key(stretch.add_on, key.as_str())));
+                }
                 lines.arrears.extend(arrears(&stretch, closed, offers, usage)?);
             }
             lines.corrections = advance::corrections(self, closed, offers)?;
@@ -141,10 +148,12 @@ impl Subscription {
             let invoiced = closed.map_or(opened.whole, |closed| closed.period);
             let first_day = opened.period.first_day;
             for mut line in advance::advance(self, &opened, offers)? {
-                if first_offer.is_some_and(|offer| has_in_arrears(offer, &line.key)) {
+                if plain_keys.contains(&line.key) {
                     add_day(&mut line, first_day);
                 }
-                line.days = days_unless_invoiced(first_day, opened.whole.end_day, &invoiced)?;
+                if line.days.is_none() {
+                    line.days = days_unless_invoiced(first_day, opened.whole.end_day, &invoiced)?;
+                }
                 lines.advance.push(line);
             }
         }
@@ -176,9 +185,9 @@ fn arrears(
     }
     for price in &offered.offer.prices {
         let (days, counted) = match price.charge() {
-            Charge::Flat { timing: Timing::InAdvance, .. } | Charge::Seats { timing: Timing::InAdvance, .. } => {
-                continue;
-            }
+            Charge::OneTime { .. }
+            | Charge::Flat { timing: Timing::InAdvance, .. }
+            | Charge::Seats { timing: Timing::InAdvance, .. } => continue,
             Charge::Flat { timing: Timing::InArrears, .. } => (active, plain(Usage::Nothing)),
             Charge::Seats { timing: Timing::InArrears, .. } => {
                 (active, plain(Usage::Seats(stretch.seat_spans(price.key())?)))
@@ -189,7 +198,7 @@ fn arrears(
                 if days.active() == 0 {
                     continue;
                 }
-                (days, counted(usage, stretch.first_day, price)?)
+                (days, counted(usage, &stretch.usage_key(price))?)
             }
         };
         if days.active() > 0 {
@@ -197,6 +206,7 @@ fn arrears(
         }
     }
     for line in &mut lines {
+        name_add_on(line, stretch.add_on, &offered.plan_name);
         if stretch.first_day != closed.period.first_day {
             add_day(line, stretch.first_day);
         }
@@ -209,9 +219,14 @@ fn plain(usage: Usage) -> Counted {
     Counted { usage, evidence: None }
 }
 
-fn counted(usage: &BTreeMap<UsageKey, Counted>, first_day: Date, price: &Price) -> Result<Counted, LinesError> {
-    let key = UsageKey { first_day, price: price.key().clone() };
-    usage.get(&key).cloned().ok_or_else(|| LinesError::MissingUsage(price.key().to_string()))
+impl Stretch<'_> {
+    fn usage_key(&self, price: &Price) -> UsageKey {
+        UsageKey { first_day: self.first_day, add_on: self.add_on.cloned(), price: price.key().clone() }
+    }
+}
+
+fn counted(usage: &BTreeMap<UsageKey, Counted>, key: &UsageKey) -> Result<Counted, LinesError> {
+    usage.get(key).cloned().ok_or_else(|| LinesError::MissingUsage(line_key(key.add_on.as_ref(), key.price.as_str())))
 }
 
 fn of_price(
@@ -235,15 +250,14 @@ fn of_price(
     Ok(lines)
 }
 
-/// Whether `offer` charges the price `key` after its period.
-fn has_in_arrears(offer: &Offer, key: &str) -> bool {
-    offer.prices.iter().any(|price| {
-        let in_arrears = match price.charge() {
-            Charge::Flat { timing, .. } | Charge::Seats { timing, .. } => *timing == Timing::InArrears,
-            Charge::Usage(_) => true,
-        };
-        in_arrears && price.key().as_str() == key
-    })
+/// The keys of what `offer` charges after its period.
+fn keys_in_arrears(offer: &Offer) -> impl Iterator<Item = &Slug> {
+    let in_arrears = |price: &&Price| match price.charge() {
+        Charge::Flat { timing, .. } | Charge::Seats { timing, .. } => *timing == Timing::InArrears,
+        Charge::OneTime { .. } => false,
+        Charge::Usage(_) => true,
+    };
+    offer.prices.iter().filter(in_arrears).map(Price::key)
 }
 
 /// `active` of `full` days; a period that is cut has fewer than its interval, and none has more.
@@ -251,11 +265,34 @@ pub(super) fn share(active: u32, full: u32) -> Result<DayShare, LinesError> {
     Ok(DayShare::new(active, full).ok_or(RatingError::TooManyDays)?)
 }
 
+/// The key of a line of the plan or of an add-on, where the price alone has `key`.
+fn line_key(add_on: Option<&Slug>, key: &str) -> String {
+    match add_on {
+        None => key.to_owned(),
+        Some(slug) => format!("{slug}{ADD_ON_SEPARATOR}{key}"),
+    }
+}
+
+/// Puts the add-on before the key and, unless it is what is charged, before the price's name: its prices may be called as
+/// those of the plan are.
+pub(super) fn name_add_on(line: &mut Line, add_on: Option<&Slug>, name: &str) {
+    if add_on.is_some() {
+        rename(line, |key| line_key(add_on, key));
+        if line.source.as_ref().is_some_and(|source| source.price.is_some()) {
+            line.description = format!("{name} – {}", line.description);
+        }
+    }
+}
+
 /// Puts the first day behind the key, where the plain key may come twice.
 pub(super) fn add_day(line: &mut Line, day: Date) {
-    line.key = format!("{}@{day}", line.key);
+    rename(line, |key| format!("{key}@{day}"));
+}
+
+fn rename(line: &mut Line, new: impl Fn(&str) -> String) {
+    line.key = new(&line.key);
     match &mut line.detail {
-        LineDetail::TrueUp { of, .. } => *of = format!("{of}@{day}"),
+        LineDetail::TrueUp { of, .. } => *of = new(of),
         LineDetail::Fee { .. }
         | LineDetail::Usage { .. }
         | LineDetail::Seats { .. }

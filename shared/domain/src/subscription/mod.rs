@@ -5,27 +5,32 @@
 //! grows by one with each. Run 0 opens period 0; run n closes period n − 1 and opens period n.
 //!
 //! `term` is what holds on a day, `period` which days are billed together, `stretch` and `charges` what a closed period
-//! costs, `advance` what an opened one costs and how that is corrected, `start` and `change` what may happen, `preview`
-//! what a change will cost. Storage, usage and the clock are the callers'.
+//! costs, `advance` what an opened one costs and how that is corrected, `beginning` what is charged once, `start`, `change`
+//! and `drafting` what may happen, `preview` what a change will cost, `refused_usage` when a tenant's usage is not taken.
+//! Storage, usage and the clock are the callers'.
 
 mod advance;
+mod beginning;
 mod change;
 mod charges;
+mod drafting;
 mod offers;
 mod period;
 mod preview;
+mod refused_usage;
 mod start;
 mod stretch;
 mod term;
 #[cfg(test)]
 mod tests;
 
-pub use change::{CancelWhen, Change, Changed, SEATS_MAX, TERMS_MAX, When};
+pub use change::{ADD_ONS_MAX, CancelWhen, Change, Changed, SEATS_MAX, TERMS_MAX, When};
 pub use charges::{Counted, UsageKey, UsageWanted};
 pub use offers::{LinesError, Offered, Offers};
 pub use preview::{PreviewLine, offers_of_preview, preview};
+pub use refused_usage::{REFUSED_SPANS_MAX, RefusedSpan, RefusedUsage};
 pub use start::{Start, TRIAL_DAYS_MAX, Trial};
-pub use term::{PausedUsage, Phase, Term};
+pub use term::{AddOn, PausedUsage, Phase, Term};
 
 use crate::{
     calendar::{Anchor, BillingPeriod, CalendarError},
@@ -33,7 +38,7 @@ use crate::{
 };
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 
-/// A tenant's agreement to pay for a plan.
+/// A tenant's agreement to pay for a plan, and for add-ons beside it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Subscription {
     /// Who it is.

@@ -3,7 +3,7 @@
 //! Invariants: what begins has a first day, an offer that its plan version has, and a quantity for every seats price.
 //! Which plan version a slug means, and whether the tenant may subscribe, is decided by the caller.
 
-use super::{Offers, Phase, SEATS_MAX, Subscription, Term};
+use super::{ADD_ONS_MAX, AddOn, Offers, Phase, SEATS_MAX, Subscription, Term};
 use crate::{
     Violation,
     calendar::{Anchor, CalendarError},
@@ -38,6 +38,8 @@ pub struct Start {
     pub offer: OfferKey,
     /// How many seats, by the key of the price; one where nothing is sent.
     pub seats: BTreeMap<Slug, u64>,
+    /// What is charged beside the plan; one seat of each price where nothing is sent.
+    pub add_ons: BTreeMap<Slug, AddOn>,
     /// How it can be tried first.
     pub trial: Option<Trial>,
 }
@@ -64,6 +66,7 @@ impl Subscription {
             plan: start.plan,
             offer: start.offer,
             seats: seats(&offered.offer, &start.seats, &BTreeMap::new())?,
+            add_ons: add_ons(&start, offers)?,
         };
         let terms = match start.trial {
             None => vec![term],
@@ -93,6 +96,21 @@ impl Trial {
     }
 }
 
+/// The add-ons that a subscription begins with, each with a number for every seats price.
+fn add_ons(start: &Start, offers: &Offers) -> Result<BTreeMap<Slug, AddOn>, Violation> {
+    if start.add_ons.len() > ADD_ONS_MAX {
+        return Err(Violation::new("/addOns", "too_many_add_ons", format!("use at most {ADD_ONS_MAX} add-ons")));
+    }
+    let mut add_ons = BTreeMap::new();
+    for (slug, AddOn { plan, seats: sent }) in &start.add_ons {
+        let under = |violation: Violation| violation.under(&format!("/addOns/{slug}"));
+        let offered = offers.get(*plan, start.offer).ok_or_else(|| under(add_on_not_offered()))?;
+        let seats = seats(&offered.offer, sent, &BTreeMap::new()).map_err(under)?;
+        add_ons.insert(slug.clone(), AddOn { plan: *plan, seats });
+    }
+    Ok(add_ons)
+}
+
 /// A number for each seats price of `offer`: what is sent, else what was there before, else one.
 pub(super) fn seats(
     offer: &Offer,
@@ -105,7 +123,7 @@ pub(super) fn seats(
     let mut seats = BTreeMap::new();
     for price in &offer.prices {
         match price.charge() {
-            Charge::Flat { .. } | Charge::Usage(_) => {}
+            Charge::Flat { .. } | Charge::OneTime { .. } | Charge::Usage(_) => {}
             Charge::Seats { .. } => {
                 let known = sent.get(price.key()).or_else(|| before.get(price.key()));
                 seats.insert(price.key().clone(), known.copied().unwrap_or(SEATS_DEFAULT));
@@ -119,7 +137,7 @@ pub(super) fn seats(
 pub(super) fn check_seats(offer: &Offer, key: &Slug, quantity: u64) -> Result<(), Violation> {
     let is_seats = |charge: &Charge| match charge {
         Charge::Seats { .. } => true,
-        Charge::Flat { .. } | Charge::Usage(_) => false,
+        Charge::Flat { .. } | Charge::OneTime { .. } | Charge::Usage(_) => false,
     };
     if !offer.prices.iter().any(|price| price.key() == key && is_seats(price.charge())) {
         return Err(Violation::new("", "unknown_seats", "name a price of the plan that charges for seats"));
@@ -128,6 +146,11 @@ pub(super) fn check_seats(offer: &Offer, key: &Slug, quantity: u64) -> Result<()
         return Err(Violation::new("", "seats_out_of_range", format!("license at most {SEATS_MAX} seats")));
     }
     Ok(())
+}
+
+pub(super) fn add_on_not_offered() -> Violation {
+    let message = "the add-on has no offer in the currency and interval of the subscription";
+    Violation::new("", "add_on_not_offered", message)
 }
 
 pub(super) fn unknown_offer() -> Violation {

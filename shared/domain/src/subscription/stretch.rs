@@ -1,9 +1,11 @@
-//! A closed period in stretches: the days in a row with one plan and offer, which are charged together.
+//! A closed period in stretches: the days in a row with one plan and offer, which are charged together; and so for each
+//! add-on.
 //!
-//! Invariants: stretches cover their period, in order; a pause or another number of seats does not split one, because
-//! the tiers of usage would start afresh.
+//! Invariants: the stretches of the plan cover their period, in order; those of an add-on the days on which it is there.
+//! A pause, another number of seats or a change of something else does not split one, because the tiers of usage would
+//! start afresh.
 
-use super::{Phase, Term, period::Slot};
+use super::{Phase, Term, period::Slot, term::Item};
 use crate::{
     calendar::{self, BillingCalendar, CalendarError, Period},
     catalog::{OfferKey, PlanRef},
@@ -11,6 +13,7 @@ use crate::{
     text::Slug,
 };
 use jiff::civil::Date;
+use std::collections::BTreeSet;
 
 /// The days of a period on which one term holds.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +26,8 @@ pub(super) struct Part<'a> {
 /// The days of a period in a row with one plan and offer; it has at least one part.
 #[derive(Clone, Debug)]
 pub(super) struct Stretch<'a> {
+    /// `None` for the plan itself.
+    pub(super) add_on: Option<&'a Slug>,
     pub(super) plan: PlanRef,
     pub(super) offer: OfferKey,
     pub(super) first_day: Date,
@@ -44,19 +49,26 @@ pub(super) fn parts<'a>(timeline: &[&'a Term], slot: &Slot) -> Vec<Part<'a>> {
     parts
 }
 
-/// The stretches of `slot`, in order.
+/// The stretches of `slot`: those of the plan in order, then those of each add-on.
 pub(super) fn stretches<'a>(timeline: &[&'a Term], slot: &Slot) -> Vec<Stretch<'a>> {
+    let parts = parts(timeline, slot);
+    let add_ons: BTreeSet<&Slug> = parts.iter().flat_map(|part| part.term.add_ons.keys()).collect();
+    let add_ons = add_ons.into_iter().map(Some);
+    std::iter::once(None).chain(add_ons).flat_map(|add_on| stretches_of(&parts, add_on)).collect()
+}
+
+fn stretches_of<'a>(parts: &[Part<'a>], add_on: Option<&'a Slug>) -> Vec<Stretch<'a>> {
     let mut stretches: Vec<Stretch<'_>> = Vec::new();
-    for part in parts(timeline, slot) {
-        let (plan, offer) = (part.term.plan, part.term.offer);
+    for part in parts {
+        let Some(Item { plan, .. }) = part.term.item(add_on) else { continue };
+        let Part { first_day, end_day, term } = *part;
         match stretches.last_mut() {
-            Some(last) if (last.plan, last.offer) == (plan, offer) => {
-                last.end_day = part.end_day;
-                last.parts.push(part);
+            Some(last) if (last.plan, last.offer, last.end_day) == (plan, term.offer, first_day) => {
+                last.end_day = end_day;
+                last.parts.push(*part);
             }
             Some(_) | None => {
-                let Part { first_day, end_day, .. } = part;
-                stretches.push(Stretch { plan, offer, first_day, end_day, parts: vec![part] });
+                stretches.push(Stretch { add_on, plan, offer: term.offer, first_day, end_day, parts: vec![*part] });
             }
         }
     }
@@ -95,7 +107,7 @@ impl Stretch<'_> {
     pub(super) fn seat_spans(&self, price: &Slug) -> Result<Vec<SeatSpan>, CalendarError> {
         let mut spans: Vec<SeatSpan> = Vec::new();
         for part in self.parts.iter().filter(|part| part.term.phase == Phase::Active) {
-            let seats = part.term.seats_of(price);
+            let seats = part.term.item(self.add_on).map_or(0, |item| item.seats_of(price));
             let days = calendar::days(part.first_day, part.end_day)?;
             match spans.iter_mut().find(|span| span.seats == seats) {
                 Some(span) => span.days += days,
@@ -111,12 +123,5 @@ fn charges_usage(phase: Phase, in_trial: bool) -> bool {
         Phase::Active => true,
         Phase::Trial => in_trial,
         Phase::Paused { .. } | Phase::Ended => false,
-    }
-}
-
-impl Term {
-    /// How many seats of `price` are licensed; each seats price of the offer has a number.
-    pub(super) fn seats_of(&self, price: &Slug) -> u64 {
-        self.seats.get(price).copied().unwrap_or(0)
     }
 }

@@ -1,7 +1,7 @@
 //! What holds for a subscription from a day on, and which of its terms holds on a day.
 //!
 //! Invariants: the day of a change belongs to the new term; of two terms from one day the later in the list holds;
-//! nothing follows an end. A run only knows the terms that were made before it.
+//! nothing follows an end. An add-on is charged as the plan is, by an offer of its own. A run only knows the terms that were made before it.
 
 use super::Subscription;
 use crate::{
@@ -31,6 +31,53 @@ pub struct Term {
     pub offer: OfferKey,
     /// How many seats, by the key of each seats price of the offer.
     pub seats: BTreeMap<Slug, u64>,
+    /// What is charged beside the plan, in the same currency and interval.
+    pub add_ons: BTreeMap<Slug, AddOn>,
+}
+
+/// What an add-on, which is named by its slug, is charged by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddOn {
+    /// Which version of it: pinned, as that of the plan.
+    pub plan: PlanRef,
+    /// How many seats, by the key of each seats price of its offer.
+    pub seats: BTreeMap<Slug, u64>,
+}
+
+/// One thing that a term charges for: its plan, or one of its add-ons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Item<'a> {
+    /// `None` for the plan itself.
+    pub(super) add_on: Option<&'a Slug>,
+    pub(super) plan: PlanRef,
+    pub(super) seats: &'a BTreeMap<Slug, u64>,
+}
+
+impl Term {
+    /// What it charges for: the plan, then the add-ons by their slugs.
+    pub(super) fn items(&self) -> impl Iterator<Item = Item<'_>> {
+        let add_ons = self.add_ons.iter();
+        let add_ons =
+            add_ons.map(|(slug, add_on)| Item { add_on: Some(slug), plan: add_on.plan, seats: &add_on.seats });
+        std::iter::once(Item { add_on: None, plan: self.plan, seats: &self.seats }).chain(add_ons)
+    }
+
+    /// The one of them that is the add-on, or the plan.
+    pub(super) fn item(&self, add_on: Option<&Slug>) -> Option<Item<'_>> {
+        self.items().find(|item| item.add_on == add_on)
+    }
+
+    /// The offers that it names.
+    pub fn offers(&self) -> impl Iterator<Item = (PlanRef, OfferKey)> {
+        self.items().map(|item| (item.plan, self.offer))
+    }
+}
+
+impl Item<'_> {
+    /// How many seats of `price` are licensed; each seats price of the offer has a number.
+    pub(super) fn seats_of(&self, price: &Slug) -> u64 {
+        self.seats.get(price).copied().unwrap_or(0)
+    }
 }
 
 /// Whether a day is billed.

@@ -1,11 +1,13 @@
 //! Tables and laws of the timeline. Here: a small catalog, days and lines as short texts.
 
+mod add_ons;
 mod changes;
 mod charges;
 mod corrections;
 mod laws;
 mod periods;
 mod previews;
+mod refused_usage;
 
 use super::*;
 use crate::{
@@ -51,7 +53,7 @@ fn key_of(interval: Interval) -> OfferKey {
     OfferKey { interval, currency: usd() }
 }
 
-/// One price: `flat 20 inAdvance`, `seats 50 inArrears`, `usage 2`, `trial-usage 2`, or `floor 100`, which is usage
+/// One price: `flat 20 inAdvance`, `flat 9 once`, `seats 50 inArrears`, `usage 2`, `trial-usage 2`, or `floor 100`, which is usage
 /// with a minimum.
 fn price(key: &str, what: &str) -> Price {
     let words: Vec<&str> = what.split(' ').collect();
@@ -105,6 +107,7 @@ fn start(name: &str, interval: Interval, starts_on: &str, licensed: &[(&str, u64
         plan: plan(name),
         offer: key_of(interval),
         seats: seats(licensed),
+        add_ons: BTreeMap::new(),
         trial: None,
     }
 }
@@ -114,7 +117,7 @@ fn to_plan(name: &str, interval: Interval, when: When) -> Change {
 }
 
 fn to_seats(price: &str, quantity: u64, when: When) -> Change {
-    Change::Seats { price: slug(price), quantity, when }
+    Change::Seats { add_on: None, price: slug(price), quantity, when }
 }
 
 const PAUSE: Change = Change::Pause { usage: PausedUsage::Free };

@@ -182,7 +182,8 @@ fn offer_key(
     let subscription = subscription?;
     let (first_day, _) = statement.lines[place].days.unwrap_or(statement.days);
     let then = subscription.term_on(first_day);
-    let of_plan = |term: &&Term| term.plan == source.plan && term.offer.currency == statement.total.currency;
+    let names = |term: &Term| term.offers().any(|(plan, _)| plan == source.plan);
+    let of_plan = |term: &&Term| names(term) && term.offer.currency == statement.total.currency;
     let term = then.filter(of_plan).or_else(|| subscription.terms.iter().find(of_plan));
     term.map(|term| term.offer)
 }

@@ -153,6 +153,7 @@ mod tests {
             slug: Slug::parse("acme").unwrap(),
             time_zone: TimeZone::get("Europe/Berlin").unwrap(),
             layouts: usage_log::Layouts::default(),
+            refused_usage: domain::subscription::RefusedUsage::default(),
         };
         // Already 2 June in Berlin.
         let now = "2026-06-01T22:30:00Z".parse().unwrap();

@@ -1,11 +1,14 @@
 //! Plans as they are answered.
 
-use super::{Interval, request::Visibility};
+use super::{
+    Interval,
+    request::{PlanKind, Visibility},
+};
 use crate::routes::prices::Price;
 use domain::{
     Timestamp,
     catalog::{self, PlanVersion, PriceShape},
-    id::PlanId,
+    id::{PlanId, TenantId},
 };
 use serde::Serialize;
 use std::{collections::BTreeMap, num::NonZeroU32};
@@ -21,6 +24,8 @@ pub(crate) struct Plan {
     /// How subscriptions name it.
     #[schema(example = "pro")]
     slug: String,
+    /// What it is subscribed to as.
+    kind: PlanKind,
     /// Which version of it, counted from 1.
     #[schema(value_type = u32, minimum = 1, example = 1)]
     version: NonZeroU32,
@@ -29,6 +34,9 @@ pub(crate) struct Plan {
     name: String,
     /// What became of this version.
     status: VersionStatus,
+    /// The tenant that alone can subscribe to this version, which overrides the plan's prices; `null` where all can.
+    #[schema(value_type = Option<String>)]
+    tenant_id: Option<TenantId>,
     /// The first offer: what is meant where a subscription names none.
     #[serde(flatten)]
     first: Offer,
@@ -84,6 +92,8 @@ pub(crate) struct PlanListed {
     id: PlanId,
     /// How subscriptions name it.
     slug: String,
+    /// What it is subscribed to as.
+    kind: PlanKind,
     /// What customers call it.
     name: String,
     /// The version that new subscriptions get: the newest active one; `null` if there is none.
@@ -108,9 +118,11 @@ impl Plan {
         Some(Self {
             id: plan.id,
             slug: plan.slug.to_string(),
+            kind: plan.kind.into(),
             version: version.reference.version,
             name: version.name.clone(),
             status: plan.versions.status(version.reference.version)?.into(),
+            tenant_id: plan.versions.overrides().get(&version.reference.version).copied(),
             first: version.first_offer().into(),
             offers: version.offers().map(Offer::from).collect(),
             visibility: attributes.visibility.into(),
@@ -149,6 +161,7 @@ impl From<catalog::Plan> for PlanListed {
         Self {
             id: plan.id,
             slug: plan.slug.to_string(),
+            kind: plan.kind.into(),
             name: plan.name,
             latest_version: plan.versions.latest(),
             visibility: visibility.into(),
@@ -185,6 +198,7 @@ mod tests {
         let plan = catalog::Plan {
             id: reference.plan_id,
             slug: Slug::parse("pro").unwrap(),
+            kind: catalog::PlanKind::Plan,
             name: "Pro".to_owned(),
             versions: Versions::first(true),
             attributes: PlanAttributes { metadata: [("a".to_owned(), "1".to_owned())].into(), ..Default::default() },

@@ -23,6 +23,9 @@ pub(crate) struct NewPlan {
     /// How subscriptions name it.
     #[schema(example = "pro")]
     pub(super) slug: String,
+    /// What it is subscribed to as; a plan, unless it is sent. It stays that.
+    #[serde(default)]
+    pub(super) kind: PlanKind,
     /// What customers call it.
     #[schema(example = "Pro")]
     name: String,
@@ -104,6 +107,17 @@ pub(crate) enum NewStatus {
     Active,
     /// It can be replaced until it is published.
     Draft,
+}
+
+/// What a plan is subscribed to as.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum PlanKind {
+    /// A subscription has one at a time.
+    #[default]
+    Plan,
+    /// A subscription has it beside its plan, or several: it offers what they charge in the same currency and interval.
+    AddOn,
 }
 
 /// Who sees a plan.
@@ -242,7 +256,7 @@ impl NewOffer {
 }
 
 /// A violation of the catalog's rules, with the pointer as the field is called here.
-fn as_sent(mut violation: Violation) -> Violation {
+pub(super) fn as_sent(mut violation: Violation) -> Violation {
     if violation.pointer.ends_with("/baseFee") {
         violation.pointer.push_str("Minor");
     }
@@ -256,6 +270,24 @@ fn as_sent_alone(violation: Violation) -> Violation {
         violation.pointer = field.to_owned();
     }
     violation
+}
+
+impl From<PlanKind> for catalog::PlanKind {
+    fn from(kind: PlanKind) -> Self {
+        match kind {
+            PlanKind::Plan => Self::Plan,
+            PlanKind::AddOn => Self::AddOn,
+        }
+    }
+}
+
+impl From<catalog::PlanKind> for PlanKind {
+    fn from(kind: catalog::PlanKind) -> Self {
+        match kind {
+            catalog::PlanKind::Plan => Self::Plan,
+            catalog::PlanKind::AddOn => Self::AddOn,
+        }
+    }
 }
 
 impl From<Visibility> for catalog::Visibility {

@@ -17,10 +17,11 @@ use axum::extract::{Path, State};
 use cloud::store::PublishOutcome;
 use domain::{
     Violation,
-    catalog::{self, PlanRef, VersionStatus},
+    catalog::{self, PlanRef, PlanVersion, VersionStatus, Versions},
 };
 use http::StatusCode;
 use std::num::NonZeroU32;
+use uuid::Uuid;
 
 /// Publish the next version of a plan
 ///
@@ -42,29 +43,40 @@ pub(crate) async fn publish(
     let plan = named(&api, &slug).await?;
     let is_draft = new.is_draft();
     let reference = PlanRef { plan_id: plan.id, version: plan.versions.newest() };
-    let mut version = decide(&api, new, reference, now).await?;
-    let publication = creation.uuid(&api, now);
+    let version = decide(&api, new, reference, now).await?;
+    let add = |versions: &mut Versions| versions.add(is_draft);
+    added(&api, &slug, creation.uuid(&api, now), version, !is_draft, add).await
+}
+
+/// Adds `version` to the plan under the number that `add` gives it, once for each `publication`; `renames` says that the
+/// plan is called what the version is.
+pub(super) async fn added(
+    api: &Api,
+    slug: &str,
+    publication: Uuid,
+    mut version: PlanVersion,
+    renames: bool,
+    add: impl Fn(&mut Versions) -> Result<NonZeroU32, Violation>,
+) -> Result<(StatusCode, axum::Json<Plan>), Problem> {
     let created = |answer| Ok((StatusCode::CREATED, answer));
     for _ in 0..CHANGE_TRIES_MAX {
-        let before = named(&api, &slug).await?;
+        let before = named(api, slug).await?;
         let mut after = before.clone();
-        version.reference.version = match after.versions.add(is_draft) {
+        version.reference.version = match add(&mut after.versions) {
             Ok(number) => number,
             // A repeat of what filled the plan up is no refusal.
-            Err(violation) => match api.world().published(plan.id, publication).await? {
-                Some(number) => return created(shown(&api, &before, number).await?),
+            Err(violation) => match api.world().published(before.id, publication).await? {
+                Some(number) => return created(shown(api, &before, number).await?),
                 None => return Err(refused(violation)),
             },
         };
-        if !is_draft {
+        if renames {
             after.name.clone_from(&version.name);
         }
-        let add = || api.world().add_plan_version(&before, &after, &version, publication);
-        match until_not_raced(add).await? {
+        let write = || api.world().add_plan_version(&before, &after, &version, publication);
+        match until_not_raced(write).await? {
             PublishOutcome::Published => return created(super::answer(&after, &version)?),
-            PublishOutcome::Repeated(number) => {
-                return created(shown(&api, &named(&api, &slug).await?, number).await?);
-            }
+            PublishOutcome::Repeated(number) => return created(shown(api, &named(api, slug).await?, number).await?),
             PublishOutcome::Raced => {}
         }
     }

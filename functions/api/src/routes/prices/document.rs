@@ -20,7 +20,8 @@ pub(crate) struct Price {
     /// Slug of the meter that is charged for; usage has one, fees and seats have none.
     #[schema(example = "bytes-out")]
     meter: Option<String>,
-    /// When a fee is billed, `inAdvance` or `inArrears`; in arrears, unless it is sent.
+    /// When a fee is billed, `inAdvance` or `inArrears`; in arrears, unless it is sent. A flat fee also `once`: whole, with the
+    /// first day that is billed.
     #[schema(example = "inArrears")]
     timing: Option<String>,
     /// Units a period that cost nothing, taken off before the model; 0, unless it is sent.

@@ -128,7 +128,7 @@ impl NewEstimate {
 
     fn usage(&mut self, price: &Price) -> Result<Usage, Violation> {
         let charge = match price.charge() {
-            Charge::Flat { .. } => return Ok(Usage::Nothing),
+            Charge::Flat { .. } | Charge::OneTime { .. } => return Ok(Usage::Nothing),
             Charge::Seats { .. } => return units(&mut self.quantity, "/quantity").map(Usage::Quantity),
             Charge::Usage(charge) => charge,
         };

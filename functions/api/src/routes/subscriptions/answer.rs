@@ -8,7 +8,8 @@ use domain::{
     Date, Timestamp, calendar,
     catalog::PlanRef,
     id::{PlanId, SubscriptionId, TenantId},
-    subscription::{self, Phase, Term},
+    subscription::{self, AddOn, Phase, Term},
+    text::Slug,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, num::NonZeroU32};
@@ -37,6 +38,8 @@ pub(crate) struct Subscription {
     /// How many seats are licensed, by the key of each price that charges for seats.
     #[schema(example = json!({"seats": 5}))]
     seats: BTreeMap<String, u64>,
+    /// What is charged beside the plan, by slug.
+    add_ons: BTreeMap<String, AddOnPinned>,
     /// First day, of a trial or of what is billed, in the tenant's time zone.
     #[schema(example = "2026-06-01")]
     starts_on: Date,
@@ -74,6 +77,8 @@ pub(crate) struct PendingChange {
     plan: PlanPinned,
     /// How many seats from then on.
     seats: BTreeMap<String, u64>,
+    /// The add-ons from then on.
+    add_ons: BTreeMap<String, AddOnPinned>,
 }
 
 /// A version of a plan.
@@ -85,6 +90,17 @@ pub(crate) struct PlanPinned {
     /// Which version of it.
     #[schema(value_type = u32, minimum = 1)]
     version: NonZeroU32,
+}
+
+/// An add-on of a subscription.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AddOnPinned {
+    /// Which version of it; pinned, as that of the plan.
+    #[serde(flatten)]
+    plan: PlanPinned,
+    /// How many seats are licensed, by the key of each price that charges for seats.
+    seats: BTreeMap<String, u64>,
 }
 
 impl From<PlanRef> for PlanPinned {
@@ -139,7 +155,8 @@ impl Subscription {
             plan: term.plan.into(),
             interval: term.offer.interval.into(),
             currency: term.offer.currency.to_string(),
-            seats: seats(term),
+            seats: seats(&term.seats),
+            add_ons: add_ons(term),
             starts_on: subscription.starts_on,
             trial_ends_on,
             ends_on: first_of(Phase::Ended).map(|term| term.from),
@@ -156,7 +173,13 @@ impl Subscription {
 
 impl From<&Term> for PendingChange {
     fn from(term: &Term) -> Self {
-        Self { from: term.from, status: status(term.phase), plan: term.plan.into(), seats: seats(term) }
+        Self {
+            from: term.from,
+            status: status(term.phase),
+            plan: term.plan.into(),
+            seats: seats(&term.seats),
+            add_ons: add_ons(term),
+        }
     }
 }
 
@@ -170,6 +193,11 @@ pub(super) fn status(phase: Phase) -> &'static str {
     }
 }
 
-fn seats(term: &Term) -> BTreeMap<String, u64> {
-    term.seats.iter().map(|(price, seats)| (price.to_string(), *seats)).collect()
+fn add_ons(term: &Term) -> BTreeMap<String, AddOnPinned> {
+    let pinned = |add_on: &AddOn| AddOnPinned { plan: add_on.plan.into(), seats: seats(&add_on.seats) };
+    term.add_ons.iter().map(|(slug, add_on)| (slug.to_string(), pinned(add_on))).collect()
+}
+
+fn seats(seats: &BTreeMap<Slug, u64>) -> BTreeMap<String, u64> {
+    seats.iter().map(|(price, seats)| (price.to_string(), *seats)).collect()
 }

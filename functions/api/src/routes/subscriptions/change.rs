@@ -2,10 +2,11 @@
 //!
 //! A preview answers the very lines that the change will put on invoices, because both come from the same terms.
 
-use super::{
-    answer::{PlanPinned, Subscription, status},
-    request,
-};
+mod asked;
+
+pub(super) use self::asked::{ChangeWhen, NewChange};
+
+use super::answer::{PlanPinned, Subscription, status};
 use crate::{
     auth::{Caller, Platform, TenantScope},
     body::Json,
@@ -14,7 +15,7 @@ use crate::{
     page::{self, List},
     problem::Problem,
     retry::until_not_raced,
-    routes::{self, invoices::Line, plans},
+    routes::{self, invoices::Line},
     state::{Api, KnownTenant},
 };
 use axum::extract::{Path, State};
@@ -24,105 +25,18 @@ use cloud::{
     store::{ChangeOutcome, ChangeRecord},
 };
 use domain::{
-    Date, Timestamp, Violation,
+    Date, Timestamp,
+    catalog::{OfferKey, PlanRef},
     id::SubscriptionId,
-    subscription::{self, CancelWhen, Change, Changed, Offers, PausedUsage, When},
-    text::Slug,
+    subscription::{self, Changed, Term},
 };
 use http::StatusCode;
 use jiff::SignedDuration;
-use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, num::NonZeroU32};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 /// How often a change is decided anew while others change the subscription.
 const CHANGE_TRIES_MAX: u32 = 4;
-
-/// A change. Fields that its type does not have are refused.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[serde(tag = "type", deny_unknown_fields, rename_all = "camelCase", rename_all_fields = "camelCase")]
-pub(crate) enum NewChange {
-    /// Another plan, version, currency or interval.
-    Plan {
-        /// Slug of the plan.
-        #[schema(example = "enterprise")]
-        plan: String,
-        /// Which version of it; the latest, unless it is sent.
-        #[schema(value_type = Option<u32>, minimum = 1)]
-        version: Option<NonZeroU32>,
-        /// How long a period is from then on; that of the first offer in the currency, unless it is sent.
-        interval: Option<plans::Interval>,
-        /// How many seats, by the key of the price; as many as before, or one, where nothing is sent.
-        #[serde(default)]
-        seats: BTreeMap<String, u64>,
-        /// From when on.
-        #[serde(default)]
-        when: ChangeWhen,
-    },
-    /// Another number of seats.
-    Seats {
-        /// Key of the price that charges for them.
-        #[schema(example = "seats")]
-        price: String,
-        /// How many from then on.
-        #[schema(example = 7)]
-        quantity: u64,
-        /// From when on.
-        #[serde(default)]
-        when: ChangeWhen,
-    },
-    /// Nothing is charged from today on.
-    Pause {
-        /// What becomes of usage.
-        #[serde(default)]
-        usage: UsageInPause,
-    },
-    /// Everything is charged again from today on.
-    Resume {},
-    /// It ends.
-    Cancel {
-        /// When.
-        #[serde(default)]
-        when: CancelAt,
-        /// The last day that is billed; needed with `when` `date`, and only there.
-        on: Option<Date>,
-    },
-    /// Takes back the change that is not in effect.
-    Undo {},
-}
-
-/// When a change takes effect.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) enum ChangeWhen {
-    /// With the next period.
-    #[default]
-    NextPeriod,
-    /// Today: the rest of the old is credited, the rest of the new is charged.
-    Immediate,
-}
-
-/// What becomes of usage in a pause.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) enum UsageInPause {
-    /// It is taken and costs nothing.
-    #[default]
-    Free,
-}
-
-/// When a subscription ends.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) enum CancelAt {
-    /// Today is the last day that is billed.
-    Now,
-    /// The last day of the period that holds today is.
-    #[default]
-    PeriodEnd,
-    /// A day that is sent is.
-    Date,
-}
 
 /// What a change will cost.
 #[derive(Debug, Serialize, ToSchema)]
@@ -207,7 +121,9 @@ pub(crate) async fn create(
         let (from, by) = (changed.from, caller.principal());
         let record = ChangeRecord { asked: asked.clone(), from, by, at: now };
         let change = || store.change_with_record(before.revision, &changed.after, due_at, uuid, &record);
-        match until_not_raced(change).await? {
+        let outcome = until_not_raced(change).await?;
+        api.forget_tenant(tenant.id);
+        match outcome {
             ChangeOutcome::Changed => {
                 return Ok((StatusCode::CREATED, axum::Json(Subscription::new(&changed.after, now)?)));
             }
@@ -298,76 +214,21 @@ async fn decide(
 ) -> Result<(Changed, Shelf), Problem> {
     let today = now.to_zoned(before.time_zone.clone()).date();
     let shelf = Shelf::default();
-    // Every offer that a term names, of which the change needs the one that holds when it takes effect.
-    let mut wanted = Vec::new();
-    for term in &before.terms {
-        if !wanted.contains(&(term.plan, term.offer)) {
-            wanted.push((term.plan, term.offer));
-        }
-    }
-    let mut offers = billing::offers(api.world(), &shelf, &wanted).await?;
-    let change = change(api, before, new, &mut offers).await?;
-    let changed = before.change(&change, today, now, &offers).map_err(refused)?;
+    let mut offers = billing::offers(api.world(), &shelf, &offers_of(before)).await?;
+    let change = asked::change(api, &shelf, before, new, &mut offers).await?;
+    let changed = before.change(&change, today, now, &offers).map_err(asked::refused)?;
     Ok((changed, shelf))
 }
 
-async fn change(
-    api: &Api,
-    before: &subscription::Subscription,
-    new: &NewChange,
-    offers: &mut Offers,
-) -> Result<Change, Problem> {
-    Ok(match new {
-        NewChange::Plan { plan, version, interval, seats, when } => {
-            let currency = before.terms.first().map(|term| term.offer.currency.to_string());
-            let (to, offer, found) = request::offered(api, plan, *version, currency.as_deref(), *interval).await?;
-            offers.extend(found);
-            Change::Plan { to, offer, seats: request::seats(seats)?, when: (*when).into() }
-        }
-        NewChange::Seats { price, quantity, when } => {
-            let unknown = |_| Violation::new("/price", "unknown_seats", "name a price that charges for seats");
-            let price = Slug::parse(price).map_err(unknown)?;
-            Change::Seats { price, quantity: *quantity, when: (*when).into() }
-        }
-        NewChange::Pause { usage: UsageInPause::Free } => Change::Pause { usage: PausedUsage::Free },
-        NewChange::Resume {} => Change::Resume,
-        NewChange::Cancel { when, on } => Change::Cancel { when: cancel_when(*when, *on)? },
-        NewChange::Undo {} => Change::Undo,
-    })
-}
-
-impl From<ChangeWhen> for When {
-    fn from(when: ChangeWhen) -> Self {
-        match when {
-            ChangeWhen::NextPeriod => Self::NextPeriod,
-            ChangeWhen::Immediate => Self::Immediate,
+/// Every offer that a term names, of which a change needs those that hold when it takes effect.
+pub(super) fn offers_of(subscription: &subscription::Subscription) -> Vec<(PlanRef, OfferKey)> {
+    let mut wanted = Vec::new();
+    for offer in subscription.terms.iter().flat_map(Term::offers) {
+        if !wanted.contains(&offer) {
+            wanted.push(offer);
         }
     }
-}
-
-fn cancel_when(when: CancelAt, on: Option<Date>) -> Result<CancelWhen, Violation> {
-    match (when, on) {
-        (CancelAt::Now, None) => Ok(CancelWhen::Now),
-        (CancelAt::PeriodEnd, None) => Ok(CancelWhen::PeriodEnd),
-        (CancelAt::Date, Some(day)) => Ok(CancelWhen::On(day)),
-        (CancelAt::Date, None) => Err(Violation::new("/on", "required", "send the last day that is billed")),
-        (CancelAt::Now | CancelAt::PeriodEnd, Some(_)) => {
-            Err(Violation::new("/on", "not_allowed", "send it with when set to date, or leave it out"))
-        }
-    }
-}
-
-/// What is wrong with the subscription's state is a conflict; what is wrong with the request names its field.
-fn refused(violation: Violation) -> Problem {
-    let pointer = match violation.code {
-        "unknown_seats" if violation.pointer.is_empty() => "/price",
-        "seats_out_of_range" if violation.pointer.is_empty() => "/quantity",
-        "date_in_past" | "date_out_of_range" => "/on",
-        "unknown_offer" | "currency_mismatch" => "/plan",
-        "unknown_seats" | "seats_out_of_range" => return violation.into(),
-        code => return Problem::conflict(code, violation.message),
-    };
-    violation.under(pointer).into()
+    wanted
 }
 
 /// When the next run of a changed subscription is due: for its draft, as soon as its period is over.

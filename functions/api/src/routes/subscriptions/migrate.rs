@@ -1,10 +1,12 @@
-//! Moves the subscriptions of older versions of a plan to a newer one, each with its next period.
+//! Moves the subscriptions of older versions of a plan or an add-on to a newer one, each with its next period.
+//!
+//! What one tenant has agreed on stays: an override moves only to another one of the same tenant, unless it is named.
 //!
 //! There is no index of subscriptions by plan, so all are looked at, a page at a time. Each move is an ordinary change,
 //! with an id derived from the subscription and the version: a page that is sent again moves nothing twice, and nothing
 //! that was undone since. What cannot be moved is left as it is and counted by the reason.
 
-use super::change::{ChangeWhen, NewChange, due_at};
+use super::change::{ChangeWhen, NewChange, due_at, offers_of};
 use crate::{
     auth::Platform,
     body::Json,
@@ -22,8 +24,8 @@ use cloud::{
 };
 use domain::{
     Timestamp,
-    catalog::{PlanRef, PlanVersion, VersionStatus},
-    id::derived_uuid,
+    catalog::{OfferKey, Plan, PlanKind, PlanRef, PlanVersion, VersionStatus},
+    id::{TenantId, derived_uuid},
     subscription::{Change, Subscription, Term, When},
 };
 use serde::{Deserialize, Serialize};
@@ -68,7 +70,7 @@ enum Fate {
 
 /// Where subscriptions are to be moved to.
 struct Target<'a> {
-    slug: &'a str,
+    plan: &'a Plan,
     version: PlanVersion,
     from_version: Option<NonZeroU32>,
 }
@@ -102,7 +104,7 @@ pub(crate) async fn migrate(
     }
     let reference = PlanRef { plan_id: plan.id, version: number };
     let version = api.world().plan_version(reference).await?.ok_or_else(Problem::not_found)?;
-    let target = Target { slug: &slug, version, from_version: new.from_version };
+    let target = Target { plan: &plan, version, from_version: new.from_version };
     let page = api.world().all_subscriptions(paging.limit, paging.after.as_ref()).await?;
     let (shelf, now) = (Shelf::default(), api.world().now());
     let mut migration = Migration { next_cursor: paging.next(page.next.as_ref()), ..Migration::default() };
@@ -132,9 +134,8 @@ impl Target<'_> {
         let uuid = derived_uuid(&parts);
         for _ in 0..MOVE_TRIES_MAX {
             let today = now.to_zoned(before.time_zone.clone()).date();
-            let Some(term) = before.term_on(today).or(before.terms.first()).filter(|term| self.wants(term)) else {
-                return Ok(Fate::Passed);
-            };
+            let term = before.term_on(today).or(before.terms.first());
+            let Some(term) = term.filter(|term| self.wants(before.tenant_id, term)) else { return Ok(Fate::Passed) };
             if store.has_changed(before.id, uuid).await? {
                 return Ok(Fate::Repeated);
             }
@@ -142,30 +143,21 @@ impl Target<'_> {
             if self.version.offer(offer).is_none() {
                 return Ok(Fate::Skipped("no_offer"));
             }
-            let mut wanted = vec![(to, offer)];
-            for term in &before.terms {
-                if !wanted.contains(&(term.plan, term.offer)) {
-                    wanted.push((term.plan, term.offer));
-                }
-            }
+            let mut wanted = offers_of(&before);
+            wanted.push((to, offer));
             let offers = billing::offers(api.world(), shelf, &wanted).await?;
-            let change = Change::Plan { to, offer, seats: BTreeMap::new(), when: When::NextPeriod };
+            let (change, asked) = self.change(offer);
             let changed = match before.change(&change, today, now, &offers) {
                 Ok(changed) => changed,
                 Err(violation) => return Ok(Fate::Skipped(violation.code)),
-            };
-            let asked = NewChange::Plan {
-                plan: self.slug.to_owned(),
-                version: Some(to.version),
-                interval: Some(offer.interval.into()),
-                seats: BTreeMap::new(),
-                when: ChangeWhen::NextPeriod,
             };
             let asked = serde_json::to_string(&asked).map_err(|error| Problem::internal(error.to_string()))?;
             let record = ChangeRecord { asked, from: changed.from, by: "platform".to_owned(), at: now };
             let due_at = due_at(&changed.after)?;
             let write = || store.change_with_record(before.revision, &changed.after, due_at, uuid, &record);
-            match until_not_raced(write).await? {
+            let outcome = until_not_raced(write).await?;
+            api.forget_tenant(before.tenant_id);
+            match outcome {
                 ChangeOutcome::Changed => return Ok(Fate::Moved),
                 ChangeOutcome::Repeated => return Ok(Fate::Repeated),
                 ChangeOutcome::Raced => {}
@@ -175,11 +167,40 @@ impl Target<'_> {
         Ok(Fate::Skipped("conflict"))
     }
 
-    /// Whether what holds for a subscription is an older version of the plan, and the one that is asked for if one is.
-    fn wants(&self, term: &Term) -> bool {
-        let (plan, to) = (term.plan, self.version.reference);
-        plan.plan_id == to.plan_id
-            && plan.version < to.version
-            && self.from_version.is_none_or(|from| plan.version == from)
+    /// The move as a change, and as it would have been asked for.
+    fn change(&self, offer: OfferKey) -> (Change, NewChange) {
+        let to = self.version.reference;
+        let (version, seats, when) = (Some(to.version), BTreeMap::new(), ChangeWhen::NextPeriod);
+        match self.plan.kind {
+            PlanKind::Plan => (
+                Change::Plan { to, offer, seats: BTreeMap::new(), when: When::NextPeriod },
+                NewChange::Plan {
+                    plan: self.plan.slug.to_string(),
+                    version,
+                    interval: Some(offer.interval.into()),
+                    seats,
+                    when,
+                },
+            ),
+            PlanKind::AddOn => {
+                let add_on = self.plan.slug.clone();
+                let asked = NewChange::AddOn { add_on: add_on.to_string(), version, seats, when };
+                (Change::AddOn { add_on, to, seats: BTreeMap::new(), when: When::NextPeriod }, asked)
+            }
+        }
+    }
+
+    /// Whether what holds for a subscription is an older version, and the one that is asked for if one is.
+    fn wants(&self, tenant: TenantId, term: &Term) -> bool {
+        let held = match self.plan.kind {
+            PlanKind::Plan => Some(term.plan),
+            PlanKind::AddOn => term.add_ons.get(&self.plan.slug).map(|add_on| add_on.plan),
+        };
+        let (versions, to) = (&self.plan.versions, self.version.reference);
+        let Some(held) = held.filter(|held| held.plan_id == to.plan_id && held.version < to.version) else {
+            return false;
+        };
+        let stays = versions.overrides().contains_key(&held.version) && !versions.overrides().contains_key(&to.version);
+        versions.is_for(to.version, tenant) && self.from_version.map_or(!stays, |from| held.version == from)
     }
 }

@@ -5,10 +5,10 @@ use crate::{problem::Problem, routes::plans, state::Api};
 use cloud::billing::{self, Shelf};
 use domain::{
     Date, TimeZone, Timestamp, Violation,
-    catalog::{Offer, OfferKey, PlanRef, PlanVersion, VersionStatus, Versions},
+    catalog::{Offer, OfferKey, Plan, PlanKind, PlanRef, PlanVersion, VersionStatus, Versions},
     id::{SubscriptionId, TenantId},
     money::Currency,
-    subscription::{Offered, Offers, Start, Subscription, Trial},
+    subscription::{ADD_ONS_MAX, AddOn, Offered, Offers, Start, Subscription, Trial},
     text::Slug,
 };
 use jiff::ToSpan;
@@ -44,6 +44,10 @@ pub(crate) struct NewSubscription {
     #[serde(default)]
     #[schema(example = json!({"seats": 5}))]
     seats: BTreeMap<String, u64>,
+    /// What is charged beside the plan, by slug, in its currency and interval.
+    #[serde(default)]
+    #[schema(example = json!({"support": {}}))]
+    add_ons: BTreeMap<String, NewAddOn>,
     /// How many days it can be tried before it is billed.
     #[schema(minimum = 1, maximum = 730, example = 14)]
     trial_days: Option<u32>,
@@ -51,35 +55,113 @@ pub(crate) struct NewSubscription {
     trial_ends_on: Option<Date>,
 }
 
-/// The plan version and offer that are asked for by slug, version, currency and interval.
+/// An add-on that a subscription begins with.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct NewAddOn {
+    /// Which version of it; the latest, unless it is sent.
+    #[schema(value_type = Option<u32>, minimum = 1)]
+    version: Option<NonZeroU32>,
+    /// How many seats, by the key of each price that charges for seats; one, where nothing is sent.
+    #[serde(default)]
+    seats: BTreeMap<String, u64>,
+}
+
+/// What a subscription is asked for.
+pub(super) struct Wanted {
+    plan: PlanRef,
+    offer: OfferKey,
+    /// Those that it names.
+    pub(super) offers: Offers,
+    add_ons: BTreeMap<Slug, AddOn>,
+}
+
+/// Something of the catalog that `tenant` asks for.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) tenant: TenantId,
+    pub(super) kind: PlanKind,
+    pub(super) slug: &'a str,
+    /// The latest that the tenant gets, unless it is sent.
+    pub(super) version: Option<NonZeroU32>,
+    /// Pointer to what asks for it; nothing, where its members are those of the request.
+    pub(super) under: &'a str,
+}
+
+impl Asked<'_> {
+    /// The version that is asked for, if it can be subscribed to.
+    pub(super) async fn version(self, api: &Api) -> Result<PlanVersion, Problem> {
+        let plan = self.plan(api).await?;
+        let reference = PlanRef { plan_id: plan.id, version: self.open_version(&plan.versions)? };
+        Ok(api.world().plan_version(reference).await?.ok_or_else(|| self.unknown(&self.version_pointer()))?)
+    }
+
+    async fn plan(self, api: &Api) -> Result<Plan, Problem> {
+        let pointer = self.pointer();
+        let slug = Slug::parse(self.slug).map_err(|_| self.unknown(&pointer))?;
+        let plan = api.world().plan(&slug).await?.ok_or_else(|| self.unknown(&pointer))?;
+        if plan.kind != self.kind {
+            let message = match plan.kind {
+                PlanKind::AddOn => "an add-on is charged beside a plan: name a plan here",
+                PlanKind::Plan => "a plan is not charged beside another: name an add-on here",
+            };
+            return Err(Violation::new(pointer, "wrong_kind", message).into());
+        }
+        Ok(plan)
+    }
+
+    fn open_version(self, versions: &Versions) -> Result<NonZeroU32, Violation> {
+        let pointer = if self.version.is_some() { self.version_pointer() } else { self.pointer() };
+        let latest = || versions.latest_for(self.tenant).unwrap_or_else(|| versions.shown());
+        let number = self.version.unwrap_or_else(latest);
+        match versions.status(number) {
+            Some(_) if !versions.is_for(number, self.tenant) => Err(self.unknown(&pointer)),
+            None => Err(self.unknown(&pointer)),
+            Some(VersionStatus::Draft) => Err(Violation::new(pointer, "not_published", "publish the draft first")),
+            Some(VersionStatus::Archived) => Err(Violation::new(pointer, "archived", "name a version that is active")),
+            Some(VersionStatus::Active) => Ok(number),
+        }
+    }
+
+    fn pointer(self) -> String {
+        match self.kind {
+            _ if !self.under.is_empty() => self.under.to_owned(),
+            PlanKind::Plan => "/plan".to_owned(),
+            PlanKind::AddOn => "/addOn".to_owned(),
+        }
+    }
+
+    fn version_pointer(self) -> String {
+        format!("{}/version", self.under)
+    }
+
+    fn unknown(self, pointer: &str) -> Violation {
+        match self.kind {
+            PlanKind::Plan => Violation::new(pointer, "unknown_plan", "name a published version of a plan"),
+            PlanKind::AddOn => Violation::new(pointer, "unknown_add_on", "name a published version of an add-on"),
+        }
+    }
+}
+
+/// The plan version that is asked for, and which of its offers is, by currency and interval.
 pub(super) async fn offered(
     api: &Api,
-    plan: &str,
-    version: Option<NonZeroU32>,
+    asked: Asked<'_>,
     currency: Option<&str>,
     interval: Option<plans::Interval>,
 ) -> Result<(PlanRef, OfferKey, Offers), Problem> {
-    let unknown = |pointer: &str| Problem::from(Violation::new(pointer, "unknown_plan", "name a published plan"));
-    let slug = Slug::parse(plan).map_err(|_| unknown("/plan"))?;
-    let plan = api.world().plan(&slug).await?.ok_or_else(|| unknown("/plan"))?;
-    let reference = PlanRef { plan_id: plan.id, version: open_version(&plan.versions, version)? };
-    let version = api.world().plan_version(reference).await?.ok_or_else(|| unknown("/version"))?;
-    let offer = offer(&version, currency, interval)?.clone();
-    let key = offer.key();
+    let version = asked.version(api).await?;
+    let key = offer(&version, currency, interval)?.key();
     let mut offers = Offers::default();
-    offers.insert(reference, Offered { plan_name: version.name, offer });
+    let reference = version.reference;
+    insert(&mut offers, version, key);
     Ok((reference, key, offers))
 }
 
-/// The version that is asked for, or else the latest, if it can be subscribed to.
-fn open_version(versions: &Versions, asked: Option<NonZeroU32>) -> Result<NonZeroU32, Violation> {
-    let pointer = if asked.is_some() { "/version" } else { "/plan" };
-    let number = asked.unwrap_or_else(|| versions.shown());
-    match versions.status(number) {
-        None => Err(Violation::new(pointer, "unknown_plan", "name a published version of the plan")),
-        Some(VersionStatus::Draft) => Err(Violation::new(pointer, "not_published", "publish the draft first")),
-        Some(VersionStatus::Archived) => Err(Violation::new(pointer, "archived", "name a version that is active")),
-        Some(VersionStatus::Active) => Ok(number),
+/// Adds the offer `key` of `version` to `offers`, if there is one.
+pub(super) fn insert(offers: &mut Offers, version: PlanVersion, key: OfferKey) {
+    if let Some(offer) = version.offer(key).cloned() {
+        offers.insert(version.reference, Offered { plan_name: version.name, offer });
     }
 }
 
@@ -104,9 +186,26 @@ fn not_offered(pointer: &str) -> Violation {
 }
 
 impl NewSubscription {
-    /// The offer that is asked for.
-    pub(super) async fn offered(&self, api: &Api) -> Result<(PlanRef, OfferKey, Offers), Problem> {
-        offered(api, &self.plan, self.version, self.currency.as_deref(), self.interval).await
+    /// The offer that is asked for, and the add-ons beside it.
+    pub(super) async fn offered(&self, api: &Api, tenant: TenantId) -> Result<Wanted, Problem> {
+        let asked = Asked { tenant, kind: PlanKind::Plan, slug: &self.plan, version: self.version, under: "" };
+        let (plan, offer, mut offers) = offered(api, asked, self.currency.as_deref(), self.interval).await?;
+        let mut add_ons = BTreeMap::new();
+        if self.add_ons.len() > ADD_ONS_MAX {
+            let message = format!("use at most {ADD_ONS_MAX} add-ons");
+            return Err(Violation::new("/addOns", "too_many_add_ons", message).into());
+        }
+        for (slug, new) in &self.add_ons {
+            let here = format!("/addOns/{slug}");
+            let asked = Asked { tenant, kind: PlanKind::AddOn, slug, version: new.version, under: &here };
+            let version = asked.version(api).await?;
+            let seats = seats(&new.seats).map_err(|violation| violation.under(&here))?;
+            // A version has the slug that it was found by.
+            let slug = Slug::parse(slug).map_err(|violation| violation.under(&here))?;
+            add_ons.insert(slug, AddOn { plan: version.reference, seats });
+            insert(&mut offers, version, offer);
+        }
+        Ok(Wanted { plan, offer, offers, add_ons })
     }
 
     /// What it begins with, for the tenant `tenant_id` whose days begin in `time_zone`.
@@ -115,7 +214,7 @@ impl NewSubscription {
         id: SubscriptionId,
         tenant_id: TenantId,
         time_zone: &TimeZone,
-        (plan, offer): (PlanRef, OfferKey),
+        wanted: &Wanted,
         now: Timestamp,
     ) -> Result<Start, Violation> {
         let today = now.to_zoned(time_zone.clone()).date();
@@ -139,9 +238,10 @@ impl NewSubscription {
             anchor: self.anchor.into(),
             starts_on,
             time_zone: time_zone.clone(),
-            plan,
-            offer,
+            plan: wanted.plan,
+            offer: wanted.offer,
             seats: seats(&self.seats)?,
+            add_ons: wanted.add_ons.clone(),
             trial,
         })
     }
@@ -178,7 +278,8 @@ mod tests {
         // Still 31 May in New York.
         let now = "2026-06-01T00:30:00Z".parse().unwrap();
         let zone = TimeZone::get("America/New_York").unwrap();
-        new.start(SubscriptionId::derived(&["sub"]), TenantId::derived(&["acme"]), &zone, (plan, offer), now)
+        let wanted = Wanted { plan, offer, offers: Offers::default(), add_ons: BTreeMap::new() };
+        new.start(SubscriptionId::derived(&["sub"]), TenantId::derived(&["acme"]), &zone, &wanted, now)
     }
 
     #[rstest]

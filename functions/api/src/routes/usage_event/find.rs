@@ -161,6 +161,7 @@ mod tests {
             slug: Slug::parse("acme").unwrap(),
             time_zone: TimeZone::get("Europe/Berlin").unwrap(),
             layouts: Layouts::default(),
+            refused_usage: domain::subscription::RefusedUsage::default(),
         }
     }
 

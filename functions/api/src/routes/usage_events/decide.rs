@@ -1,6 +1,7 @@
 //! What becomes of each event: pure rules, in the documented order.
 //!
-//! An event is rejected for its form, its tenant, its time, its texts, or what a meter that picks it says; else it is a
+//! An event is rejected for its form, its tenant, its time, its texts, because the tenant's usage of that time is refused, or
+//! for what a meter that picks it says; else it is a
 //! duplicate if the same request holds it before; else it is accepted.
 
 use super::{
@@ -116,6 +117,10 @@ fn read(
         data: incoming.data.get(),
     };
     event.check(now)?;
+    if tenant.refused_usage.refuses(occurred_at) {
+        let message = "usage of this time is refused: all subscriptions in force are paused without usage";
+        return Err(Violation::new("/time", "subscription_paused", message));
+    }
     check_picked(meters, event.event_type)?;
     let at =
         readings.iter().position(|reading| Arc::ptr_eq(&reading.tenant, &tenant) || reading.tenant.id == tenant.id);

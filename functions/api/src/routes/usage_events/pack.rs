@@ -108,7 +108,8 @@ mod tests {
         let slug_of = Slug::parse(slug).unwrap();
         let id = TenantId::derived(&[slug]);
         let (time_zone, layouts) = (TimeZone::UTC, Layouts::default());
-        let tenant = Arc::new(KnownTenant { id, slug: slug_of, time_zone, layouts });
+        let refused_usage = domain::subscription::RefusedUsage::default();
+        let tenant = Arc::new(KnownTenant { id, slug: slug_of, time_zone, layouts, refused_usage });
         let mut builder = Builder::default();
         for position in 0..count {
             // {"x":"…"} is eight bytes around the text.

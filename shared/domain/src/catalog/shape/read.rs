@@ -47,14 +47,18 @@ fn fee(shape: PriceShape) -> Result<Charge, Violation> {
             return Err(not_allowed(pointer));
         }
     }
-    let timing = match timing {
-        Some(TimingShape::InAdvance) => Timing::InAdvance,
-        Some(TimingShape::InArrears) | None => Timing::InArrears,
+    let recurring = match timing {
+        Some(TimingShape::InAdvance) => Some(Timing::InAdvance),
+        Some(TimingShape::InArrears) | None => Some(Timing::InArrears),
+        Some(TimingShape::Once) => None,
     };
     let charge = if model.model_type == ModelType::Seats {
+        let once = || Violation::new("/timing", "seats_once", "seats are licensed for a period; use a flat fee");
+        let timing = recurring.ok_or_else(once)?;
         Charge::Seats { unit_price: required(&mut model.unit_price, "/model/unitPrice", parse_rate)?, timing }
     } else {
-        Charge::Flat { amount: required(&mut model.amount, "/model/amount", MajorAmount::parse)?, timing }
+        let amount = required(&mut model.amount, "/model/amount", MajorAmount::parse)?;
+        recurring.map_or(Charge::OneTime { amount }, |timing| Charge::Flat { amount, timing })
     };
     refuse_rest(&model)?;
     Ok(charge)
@@ -64,9 +68,12 @@ fn usage(shape: PriceShape) -> Result<UsageCharge, Violation> {
     let PriceShape { key: _, name: _, meter, timing, charged_in_trial, included, model: mut fields, modifiers } = shape;
     let meter = meter.ok_or_else(|| missing("/meter"))?;
     let meter = Slug::parse(&meter).map_err(|violation| violation.under("/meter"))?;
-    if timing == Some(TimingShape::InAdvance) {
-        let message = "usage is charged after it happened; leave it out";
-        return Err(Violation::new("/timing", "usage_in_advance", message));
+    match timing {
+        None | Some(TimingShape::InArrears) => {}
+        Some(TimingShape::InAdvance | TimingShape::Once) => {
+            let message = "usage is charged after it happened; leave it out";
+            return Err(Violation::new("/timing", "usage_in_advance", message));
+        }
     }
     let included = included.as_ref().map(|Digits(text)| Units::parse(text)).transpose();
     let included = included.map_err(|violation| included_code(violation).under("/included"))?;

@@ -34,6 +34,7 @@ fn a_model_reads_as_it_was_written(#[case] model: &str) {
 
 #[rstest]
 #[case(r#"{"type":"flat","amount":"19.9"}"#, r#""timing":"inAdvance""#)]
+#[case(r#"{"type":"flat","amount":"500"}"#, r#""timing":"once""#)]
 #[case(r#"{"type":"seats","unitPrice":"10"}"#, r#""timing":"inArrears""#)]
 #[case(r#"{"type":"perUnit","unitPrice":"1"}"#, r#""meter":"m","included":"100""#)]
 #[case(r#"{"type":"perUnit","unitPrice":"1"}"#, r#""meter":"m","chargedInTrial":true,"included":"100""#)]
@@ -116,6 +117,8 @@ const UNIT: &str = r#""model":{"type":"perUnit","unitPrice":"1"}"#;
 #[case::no_meter(UNIT, ("/meter", "required"))]
 #[case::meter(&format!(r#""meter":"M",{UNIT}"#), ("/meter", "invalid_slug"))]
 #[case::in_advance(&format!(r#""meter":"m","timing":"inAdvance",{UNIT}"#), ("/timing", "usage_in_advance"))]
+#[case::once(&format!(r#""meter":"m","timing":"once",{UNIT}"#), ("/timing", "usage_in_advance"))]
+#[case::seats_once(r#""timing":"once","model":{"type":"seats","unitPrice":"1"}"#, ("/timing", "seats_once"))]
 #[case::included(&format!(r#""meter":"m","included":"-1",{UNIT}"#), ("/included", "included_negative"))]
 #[case::fine_included(&format!(r#""meter":"m","included":"0.0000000001",{UNIT}"#), ("/included", "too_many_digits"))]
 #[case::meter_of_a_fee(r#""meter":"m","model":{"type":"flat","amount":"1"}"#, ("/meter", "not_allowed"))]

@@ -15,17 +15,21 @@ use rust_decimal::Decimal;
 impl From<&Price> for PriceShape {
     fn from(price: &Price) -> Self {
         let charged_in_trial = match price.charge() {
-            Charge::Flat { .. } | Charge::Seats { .. } => None,
+            Charge::Flat { .. } | Charge::OneTime { .. } | Charge::Seats { .. } => None,
             Charge::Usage(usage) => usage.is_charged_in_trial().then_some(true),
         };
         let (timing, model, included, modifiers) = match price.charge() {
             Charge::Flat { amount, timing } => {
                 let model = ModelShape { amount: Some(digits(amount.value())), ..of(ModelType::Flat) };
-                (Some(*timing), model, None, None)
+                (Some(TimingShape::from(*timing)), model, None, None)
+            }
+            Charge::OneTime { amount } => {
+                let model = ModelShape { amount: Some(digits(amount.value())), ..of(ModelType::Flat) };
+                (Some(TimingShape::Once), model, None, None)
             }
             Charge::Seats { unit_price, timing } => {
                 let model = ModelShape { unit_price: Some(rate(*unit_price)), ..of(ModelType::Seats) };
-                (Some(*timing), model, None, None)
+                (Some(TimingShape::from(*timing)), model, None, None)
             }
             Charge::Usage(usage) => {
                 (None, model(usage.model()), units(usage.modifiers().included), modifiers(usage.modifiers()))
@@ -35,14 +39,20 @@ impl From<&Price> for PriceShape {
             key: price.key().to_string(),
             name: price.name().to_owned(),
             meter: price.meter().map(ToString::to_string),
-            timing: timing.map(|timing| match timing {
-                Timing::InAdvance => TimingShape::InAdvance,
-                Timing::InArrears => TimingShape::InArrears,
-            }),
+            timing,
             charged_in_trial,
             included,
             model,
             modifiers,
+        }
+    }
+}
+
+impl From<Timing> for TimingShape {
+    fn from(timing: Timing) -> Self {
+        match timing {
+            Timing::InAdvance => Self::InAdvance,
+            Timing::InArrears => Self::InArrears,
         }
     }
 }

@@ -103,7 +103,7 @@ fn usage_is_wanted_where_it_happened() {
     let texts: Vec<String> = wanted
         .iter()
         .flat_map(|wanted| {
-            let UsageKey { first_day, price } = &wanted.key;
+            let UsageKey { first_day, price, .. } = &wanted.key;
             wanted.spans.iter().map(move |span| format!("{first_day} {price} {}/{}", span.start(), span.end()))
         })
         .collect();
@@ -143,7 +143,7 @@ fn evidence_goes_to_its_line() {
     let story = Story::new(month("2024-03-01"), METERED);
     let evidence = crate::invoice::Evidence { digest: [7; 32], events: 3 };
     let counted = Counted { usage: Usage::Quantity(Decimal::ONE), evidence: Some(evidence) };
-    let key = UsageKey { first_day: day("2024-03-01"), price: slug("calls") };
+    let key = UsageKey { first_day: day("2024-03-01"), add_on: None, price: slug("calls") };
     let lines = story.subscription.lines(1, &story.offers, &BTreeMap::from([(key, counted)])).unwrap();
     let crate::invoice::LineDetail::Usage { evidence: kept, .. } = &lines[1].detail else { panic!("no usage") };
     assert_eq!(*kept, Some(evidence));

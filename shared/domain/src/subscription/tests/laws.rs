@@ -5,21 +5,34 @@ use crate::{
     calendar,
     catalog::{Charge, Timing},
     rating::DayShare,
-    subscription::charges::RunLines,
+    subscription::{charges::RunLines, term::Item},
 };
 use jiff::ToSpan;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
-/// Plans that share keys, some of them with other timings, so that keys meet.
+/// Plans and add-ons that share keys, some of them with other timings, so that keys meet. Each add-on is sold for the
+/// intervals of all plans.
 fn sold() -> Vec<Sold<'static>> {
     let quarter = every(IntervalUnit::Quarter, 1);
+    let x: &[(&str, &str)] =
+        &[("flat", "flat 3.1 inArrears"), ("seats", "seats 2.5 inAdvance"), ("calls", "usage 0.5")];
+    let y: &[(&str, &str)] = &[("seats", "seats 4 inArrears"), ("setup", "flat 9 once"), ("calls", "flat 1 inAdvance")];
     vec![
+        ("x", MONTH, 700, x),
+        ("x", quarter, 2_000, x),
+        ("y", MONTH, 0, y),
+        ("y", quarter, 0, y),
         (
             "a",
             MONTH,
             1_000,
-            &[("flat", "flat 20 inAdvance"), ("seats", "seats 7.77 inAdvance"), ("calls", "usage 1.5")],
+            &[
+                ("flat", "flat 20 inAdvance"),
+                ("seats", "seats 7.77 inAdvance"),
+                ("calls", "usage 1.5"),
+                ("setup", "flat 5 once"),
+            ],
         ),
         (
             "b",
@@ -50,7 +63,7 @@ type Step = (u8, u8, u8, u8);
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     // Some runs wait for months, as those of a subscription that starts in the past do.
     let late = prop_oneof![4 => 0_u8..4, 1 => 0_u8..120];
-    prop::collection::vec((0_u8..14, 0_u8..10, any::<u8>(), late), 0..16)
+    prop::collection::vec((0_u8..14, 0_u8..13, any::<u8>(), late), 0..16)
 }
 
 fn begins() -> impl Strategy<Value = Start> {
@@ -126,6 +139,15 @@ impl Life {
             3..=5 => to_seats("seats", u64::from(number / 2 % 5), when),
             6 => PAUSE,
             7 => Change::Resume,
+            10 => {
+                let name = if (number / 2).is_multiple_of(2) { "x" } else { "y" };
+                Change::AddOn { add_on: slug(name), to: plan(name), seats: BTreeMap::new(), when }
+            }
+            11 => Change::RemoveAddOn { add_on: slug(if (number / 2).is_multiple_of(2) { "x" } else { "y" }), when },
+            12 => {
+                let add_on = Some(slug(if (number / 2).is_multiple_of(2) { "x" } else { "y" }));
+                Change::Seats { add_on, price: slug("seats"), quantity: u64::from(number / 4 % 5), when }
+            }
             8 if number < 40 => cancel_on(&self.today.checked_add(i64::from(number).days()).unwrap().to_string()),
             _ => Change::Undo,
         };
@@ -164,15 +186,24 @@ fn fees_on(story: &Story, today: Date) -> Decimal {
     if term.phase != Phase::Active {
         return Decimal::ZERO;
     }
-    let prices = &story.offers.get(term.plan, term.offer).unwrap().offer.prices;
-    let fee = |price: &Price| match price.charge() {
-        Charge::Flat { amount, timing: Timing::InAdvance } => amount.value(),
-        Charge::Seats { unit_price, timing: Timing::InAdvance } => {
-            unit_price.value() * Decimal::from(term.seats[price.key()])
+    let mut sum = Decimal::ZERO;
+    for item in term.items() {
+        for price in &story.offers.get(item.plan, term.offer).unwrap().offer.prices {
+            sum += match price.charge() {
+                Charge::Flat { amount, timing: Timing::InAdvance } => amount.value(),
+                Charge::Seats { unit_price, timing: Timing::InAdvance } => {
+                    unit_price.value() * Decimal::from(item.seats[price.key()])
+                }
+                Charge::Flat { .. } | Charge::Seats { .. } | Charge::OneTime { .. } | Charge::Usage(_) => Decimal::ZERO,
+            };
         }
-        Charge::Flat { .. } | Charge::Seats { .. } | Charge::Usage(_) => Decimal::ZERO,
-    };
-    prices.iter().map(fee).sum()
+    }
+    sum
+}
+
+/// Whether a line is of what is charged once.
+fn is_once(line: &Line) -> bool {
+    line.key.split('@').next().is_some_and(|key| key.ends_with("setup"))
 }
 
 fn days_of(period: &BillingPeriod) -> Vec<Date> {
@@ -222,7 +253,8 @@ proptest! {
         let life = Life::lived(begin, &steps);
         for (n, pair) in (0..).zip(life.made.windows(2)) {
             let period = life.story.subscription.period(n).unwrap().unwrap();
-            let lines: Vec<&Line> = pair[0].advance.iter().chain(&pair[1].corrections).collect();
+            let lines = pair[0].advance.iter().chain(&pair[1].corrections);
+            let lines: Vec<&Line> = lines.filter(|line| !is_once(line)).collect();
             let days: Decimal = days_of(&period).into_iter().map(|day| fees_on(&life.story, day)).sum();
             let truth = days / Decimal::from(period.full_days);
             let exact: Decimal = lines.iter().map(|line| line.exact).sum();
@@ -230,6 +262,31 @@ proptest! {
             let charged: Decimal = lines.iter().map(|line| line.amount.major()).sum();
             let rounding = Decimal::new(5, 3) * Decimal::from(lines.len()) + Decimal::new(1, 15);
             prop_assert!((charged - truth).abs() <= rounding);
+        }
+    }
+
+    #[test]
+    fn what_is_charged_once_is_charged_whole_and_as_often_as_it_begins(begin in begins(), steps in steps()) {
+        let life = Life::lived(begin, &steps);
+        let mut present: BTreeSet<PlanId> = BTreeSet::new();
+        for (n, pair) in (0..).zip(life.made.windows(2)) {
+            let lines = pair[0].advance.iter().chain(&pair[1].corrections).filter(|line| is_once(line));
+            let charged: Vec<(PlanId, Date)> = lines
+                .map(|line| (line.source.as_ref().unwrap().plan.plan_id, line.days.unwrap().0))
+                .collect();
+            let period = life.story.subscription.period(n).unwrap().unwrap();
+            for day in days_of(&period) {
+                let term = life.story.subscription.term_on(day).unwrap();
+                present.retain(|known| term.items().any(|item| item.plan.plan_id == *known));
+                for item in term.items().filter(|_| term.phase == Phase::Active) {
+                    let prices = &life.story.offers.get(item.plan, term.offer).unwrap().offer.prices;
+                    let has_one = prices.iter().any(|price| matches!(price.charge(), Charge::OneTime { .. }));
+                    let begins = present.insert(item.plan.plan_id) && has_one;
+                    let times = charged.iter().filter(|charged| **charged == (item.plan.plan_id, day)).count();
+                    // Nothing is taken back of what was taken away on the first day; what is there then is charged.
+                    prop_assert!(times == usize::from(begins), "{times} times on {day}");
+                }
+            }
         }
     }
 
@@ -242,7 +299,9 @@ proptest! {
             for day in days_of(&period) {
                 let term = story.subscription.term_on(day).unwrap();
                 let noon = day.at(12, 0, 0, 0).to_zoned(story.subscription.time_zone.clone()).unwrap().timestamp();
-                for price in &story.offers.get(term.plan, term.offer).unwrap().offer.prices {
+                let prices = |item: Item<'_>| story.offers.get(item.plan, term.offer).unwrap().offer.prices.clone();
+                let prices = term.items().flat_map(|item| prices(item).into_iter().map(move |price| (item, price)));
+                for (item, price) in prices {
                     let Charge::Usage(charge) = price.charge() else { continue };
                     let charged = match term.phase {
                         Phase::Active => true,
@@ -250,7 +309,8 @@ proptest! {
                         Phase::Paused { .. } | Phase::Ended => false,
                     };
                     let times = wanted.iter().filter(|wanted| {
-                        (wanted.plan, wanted.offer, &wanted.key.price) == (term.plan, term.offer, price.key())
+                        (wanted.plan, wanted.offer, &wanted.key.price) == (item.plan, term.offer, price.key())
+                            && wanted.key.add_on.as_ref() == item.add_on
                             && wanted.spans.iter().any(|span| span.contains(noon))
                     });
                     prop_assert_eq!(times.count(), usize::from(charged), "{} on {}", price.key(), day);
@@ -290,7 +350,7 @@ proptest! {
                         Usage::Seats(vec![crate::rating::SeatSpan { seats: 1, days: period.active_days }])
                     }
                     Charge::Usage(_) => Usage::Quantity(4.into()),
-                    Charge::Flat { .. } | Charge::Seats { .. } => continue,
+                    Charge::Flat { .. } | Charge::Seats { .. } | Charge::OneTime { .. } => continue,
                 };
                 expect.extend(Line::of_price(begin.plan, price, &usage, days, usd()).unwrap());
             }

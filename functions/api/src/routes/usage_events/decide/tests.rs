@@ -4,6 +4,7 @@ use super::*;
 use crate::routes::usage_events::parse::{self, Form};
 use domain::{
     id::MeterId,
+    subscription::{RefusedSpan, RefusedUsage},
     text::Slug,
     usage::{Aggregation, Meter, Path},
 };
@@ -15,10 +16,18 @@ use usage_log::Layouts;
 /// 02:30 on 1 June in Berlin.
 const NOW: &str = "2026-06-01T00:30:00Z";
 
+fn instant(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
 fn tenant(slug: &str) -> Arc<KnownTenant> {
     let slug_of = Slug::parse(slug).unwrap();
     let time_zone = TimeZone::get("Europe/Berlin").unwrap();
-    Arc::new(KnownTenant { id: TenantId::derived(&[slug]), slug: slug_of, time_zone, layouts: Layouts::default() })
+    // Half an hour of May in which all that acme pays for was paused.
+    let paused = RefusedSpan { from: instant("2026-05-20T10:00:00Z"), until: Some(instant("2026-05-20T10:30:00Z")) };
+    let refused_usage = RefusedUsage::new(if slug == "acme" { vec![paused] } else { Vec::new() });
+    let (id, layouts) = (TenantId::derived(&[slug]), Layouts::default());
+    Arc::new(KnownTenant { id, slug: slug_of, time_zone, layouts, refused_usage })
 }
 
 fn meters() -> MeterIndex {
@@ -88,6 +97,9 @@ fn event(more: &str) -> String {
 #[case::future(r#""data":{"bytes":1},"time":"2026-06-01T00:35:00.001Z""#, "/time time_in_future")]
 #[case::oldest(r#""data":{"bytes":1},"time":"2025-04-27T00:30:00Z""#, "accepted")]
 #[case::too_old(r#""data":{"bytes":1},"time":"2025-04-27T00:29:59Z""#, "/time time_too_old")]
+#[case::before_the_pause(r#""data":{"bytes":1},"time":"2026-05-20T09:59:59Z""#, "accepted")]
+#[case::in_the_pause(r#""data":{"bytes":1},"time":"2026-05-20T10:00:00Z""#, "/time subscription_paused")]
+#[case::after_the_pause(r#""data":{"bytes":1},"time":"2026-05-20T10:30:00Z""#, "accepted")]
 #[case::no_instant(r#""data":{"bytes":1},"time":"yesterday""#, "/time invalid_time")]
 #[case::no_zone(r#""data":{"bytes":1},"time":"2026-06-01T00:30:00""#, "/time invalid_time")]
 #[case::a_change_downwards(r#""data":{"bytes":-1}"#, "accepted")]
