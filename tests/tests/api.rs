@@ -34,6 +34,8 @@ mod logs;
 mod plans;
 #[path = "api/prices.rs"]
 mod prices;
+#[path = "api/printing.rs"]
+mod printing;
 #[path = "api/refusals.rs"]
 mod refusals;
 #[path = "api/refused_usage.rs"]

@@ -8,9 +8,9 @@
 use cloud::{Settings, telemetry::METRIC_NAMESPACE};
 use domain::usage::watermark::Parity;
 use events::{
-    BillingPeriodClosedV1, BillingRequestedV1, BillingRequestedV2, CreditBalanceLowV1, CreditNoteIssuedV1, Event,
-    InvoiceCreatedV1, InvoiceFinalizedV1, InvoicePaidV1, InvoiceReadyV1, InvoiceUncollectibleV1, InvoiceVoidedV1,
-    PaymentRecordedV1, UsageCorrectedV1, UsageRecordedV1, UsageRecordedV2,
+    BillingPeriodClosedV1, BillingRequestedV1, BillingRequestedV2, CreditBalanceLowV1, CreditNoteIssuedV1,
+    CreditNoteReadyV1, Event, InvoiceCreatedV1, InvoiceFinalizedV1, InvoicePaidV1, InvoiceReadyV1,
+    InvoiceUncollectibleV1, InvoiceVoidedV1, PaymentRecordedV1, UsageCorrectedV1, UsageRecordedV1, UsageRecordedV2,
 };
 use rstest::rstest;
 use serde_json::{Map, Value, json};
@@ -156,6 +156,13 @@ fn no_role_holds_a_wildcard_or_a_managed_policy() {
     }
 }
 
+#[test]
+fn of_the_bucket_the_printer_reads_the_logo_only() {
+    let reads = |statement: &Value| list(&statement["Action"]).iter().any(|action| action == "s3:GetObject");
+    let read: Vec<Value> = statements("Invoice").into_iter().filter(reads).map(|s| s["Resource"].clone()).collect();
+    assert_eq!(read, [json!({"Fn::Sub": "${InvoicesBucket.Arn}/seller/*"})]);
+}
+
 /// What the usage function counts.
 const USAGE_TYPES: &[&str] = &[UsageRecordedV1::TYPE, UsageRecordedV2::TYPE, UsageCorrectedV1::TYPE];
 
@@ -171,13 +178,14 @@ const TOLD_TYPES: &[&str] = &[
     InvoiceUncollectibleV1::TYPE,
     PaymentRecordedV1::TYPE,
     CreditNoteIssuedV1::TYPE,
+    CreditNoteReadyV1::TYPE,
 ];
 
 #[rstest]
 #[case::usage_of_even_laps("UsageEven", USAGE_TYPES)]
 #[case::usage_of_odd_laps("UsageOdd", USAGE_TYPES)]
 #[case::billing("Billing", &[BillingRequestedV1::TYPE, BillingRequestedV2::TYPE])]
-#[case::invoice("Invoice", &[InvoiceFinalizedV1::TYPE])]
+#[case::invoice("Invoice", &[InvoiceFinalizedV1::TYPE, CreditNoteIssuedV1::TYPE])]
 #[case::webhook("Webhook", TOLD_TYPES)]
 fn a_consumer_gets_its_types_as_they_are(#[case] consumer: &str, #[case] types: &[&str]) {
     let subscription = properties(&format!("{consumer}Subscription"));
@@ -273,6 +281,7 @@ fn every_function_finds_its_settings() {
             "INVOICE_GRACE_MINUTES" | "PAYMENT_TERM_DAYS" | "SEGMENT_INLINE_BYTES" => Some("1".to_owned()),
             "WEBHOOK_ALLOW_PRIVATE_ADDRESSES" => Some("false".to_owned()),
             "SELLER_COLOUR" => Some("#3d4ed8".to_owned()),
+            "SELLER_LOGO" => Some(String::new()),
             _ => Some("value".to_owned()),
         };
         let settings = Settings::from(value).unwrap_or_else(|error| panic!("{function}: {error}"));

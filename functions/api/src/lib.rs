@@ -156,6 +156,7 @@ fn platform_or_tenant() -> OpenApiRouter<Api> {
         .routes(routes!(payments::list))
         .routes(routes!(credit_notes::list))
         .routes(routes!(credit_notes::get))
+        .routes(routes!(credit_notes::pdf))
         .routes(routes!(ledger::list))
         .routes(routes!(ledger::balance))
         .routes(routes!(ledger::verify))

@@ -1,8 +1,9 @@
 //! From an invoice to what its PDF says, in the tenant's language: what stands around the table is decided here, its
-//! lines in `lines`, what they come to in `totals`.
+//! lines in `lines`, what they come to in `totals`. A credit note is in `credit_note`. The logo is left to who prints.
 //!
 //! Invariant: an invoice is paid, or in the payer's favour, by what is due after credits, never by its total.
 
+mod credit_note;
 mod dates;
 mod figures;
 mod language;
@@ -11,6 +12,8 @@ mod lines;
 mod tests;
 mod texts;
 mod totals;
+
+pub use credit_note::credit_note;
 
 use crate::pdf::{Colour, Document, Fact, Headings, Headline, Metadata, Party};
 use cloud::Seller;
@@ -50,6 +53,7 @@ pub fn document(invoice: &Invoice, tenant: &Tenant, seller: &Seller, numbers: &N
         title: texts.title.to_owned(),
         status_stamp: (due.amount_minor == 0).then(|| texts.paid.to_owned()),
         seller: seller_party(seller, &language),
+        logo: None,
         buyer: buyer_party(tenant, &language),
         accent: Colour { red, green, blue },
         facts: facts(open, &language, date),
@@ -106,11 +110,7 @@ fn headline(due: Money, date: &str, language: &Language) -> Headline {
 fn notes(open: &Open, due: Money, seller: &Seller, (date, language): (&str, &Language)) -> Vec<String> {
     let texts = language.texts;
     let mut notes = Vec::new();
-    match open.statement.tax_treatment {
-        TaxTreatment::Taxed => {}
-        TaxTreatment::Exempt => notes.push(texts.exempt.to_owned()),
-        TaxTreatment::ReverseCharge => notes.push(texts.reverse_charge.to_owned()),
-    }
+    notes.extend(tax_note(open, language));
     notes.extend(open.statement.notes.memo.clone());
     match due.amount_minor.cmp(&0) {
         Ordering::Greater => notes.push((texts.pay_by)(date, open.number.as_str())),
@@ -121,6 +121,15 @@ fn notes(open: &Open, due: Money, seller: &Seller, (date, language): (&str, &Lan
         notes.push((texts.questions)(&seller.email));
     }
     notes
+}
+
+/// What must be said about tax that is not charged.
+fn tax_note(open: &Open, language: &Language) -> Option<String> {
+    match open.statement.tax_treatment {
+        TaxTreatment::Taxed => None,
+        TaxTreatment::Exempt => Some(language.texts.exempt.to_owned()),
+        TaxTreatment::ReverseCharge => Some(language.texts.reverse_charge.to_owned()),
+    }
 }
 
 fn seller_party(seller: &Seller, language: &Language) -> Party {

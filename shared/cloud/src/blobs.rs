@@ -1,12 +1,20 @@
-//! What lies in S3: invoice PDFs, of which the first stands, since a put refuses to replace it; and large segments of the
-//! usage log, whose keys hold their digests, so that writing one again changes nothing.
+//! What lies in S3: PDFs of invoices and credit notes, of which the first stands, since a put refuses to replace it; the
+//! seller's logo, which the operator puts beside them; and large segments of the usage log, whose keys hold their digests, so
+//! that writing one again changes nothing.
 
 use crate::{Fault, World};
-use aws_sdk_s3::{error::ProvideErrorMetadata, presigning::PresigningConfig, primitives::ByteStream};
+use aws_sdk_s3::{
+    config::timeout::TimeoutConfig, error::ProvideErrorMetadata, presigning::PresigningConfig, primitives::ByteStream,
+};
 use std::time::Duration;
 
 /// How long a download link works.
 pub const LINK_SECONDS: u64 = 300;
+
+/// Largest object that is read as a logo, in bytes.
+const LOGO_BYTES_MAX: i64 = 1024 * 1024;
+/// How long S3 may take to answer with the logo, all tries together: an invoice does not wait for it.
+const LOGO_WAIT: Duration = Duration::from_secs(5);
 
 /// An object to keep.
 #[derive(Clone, Debug)]
@@ -56,6 +64,21 @@ impl World {
         let request = request.response_content_disposition(format!("inline; filename=\"{file_name}\""));
         let presigned = request.presigned(expires).await.map_err(|error| Fault::of_call("s3:presign", error))?;
         Ok(presigned.uri().to_owned())
+    }
+
+    /// The file that the operator named as the seller's logo, as it is; `None` if there is no such setting.
+    pub async fn seller_logo(&self) -> Result<Option<Vec<u8>>, Fault> {
+        let Some(key) = &self.settings().seller.logo else { return Ok(None) };
+        let request = self.s3().get_object().bucket(&self.settings().invoices_bucket).key(key);
+        let hurried = TimeoutConfig::builder().operation_timeout(LOGO_WAIT).build();
+        let request = request.customize().config_override(aws_sdk_s3::Config::builder().timeout_config(hurried));
+        let answer = request.send().await.map_err(|error| Fault::of_call("s3:GetObject", error))?;
+        if answer.content_length().is_none_or(|length| length > LOGO_BYTES_MAX) {
+            return Err(Fault::permanent("s3:GetObject", "the logo is too large"));
+        }
+        let body = answer.body.collect().await;
+        let body = body.map_err(|error| Fault::Transient { operation: "s3:GetObject", cause: error.into() })?;
+        Ok(Some(body.to_vec()))
     }
 
     /// Stores a segment of the usage log.

@@ -81,7 +81,12 @@ pub struct Seller {
     pub tax_id: String,
     /// Its colour on invoices: red, green, blue.
     pub colour: [u8; 3],
+    /// Key of its logo in the bucket of invoices, if it has one.
+    pub logo: Option<String>,
 }
+
+/// What the keys of logos start with: the function `invoice` may read nothing else of the bucket.
+const LOGO_FOLDER: &str = "seller/";
 
 /// Indigo, unless the operator chose another colour: readable on white, and in grey when it is printed.
 const SELLER_COLOUR: [u8; 3] = [0x3d, 0x4e, 0xd8];
@@ -143,6 +148,7 @@ impl Settings {
                     None => SELLER_COLOUR,
                     Some(value) => colour(&value).ok_or(SettingsError::Malformed("SELLER_COLOUR"))?,
                 },
+                logo: text("SELLER_LOGO").map(logo).transpose()?,
             },
             invoice_grace: SignedDuration::from_mins(number("INVOICE_GRACE_MINUTES", INVOICE_GRACE_MINUTES)?),
             payment_term: SignedDuration::from_hours(24 * number("PAYMENT_TERM_DAYS", PAYMENT_TERM_DAYS)?),
@@ -158,6 +164,14 @@ fn colour(text: &str) -> Option<[u8; 3]> {
     let digits = text.strip_prefix('#').filter(is_colour)?;
     let [_, red, green, blue] = u32::from_str_radix(digits, 16).ok()?.to_be_bytes();
     Some([red, green, blue])
+}
+
+/// A file in the folder of logos.
+fn logo(key: String) -> Result<String, SettingsError> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let file = key.strip_prefix(LOGO_FOLDER).unwrap_or_default();
+    let is_file = !file.is_empty() && file.chars().all(is_plain);
+    if is_file { Ok(key) } else { Err(SettingsError::Malformed("SELLER_LOGO")) }
 }
 
 /// The operator's key is digested at once: from here on nothing can print it.
@@ -189,6 +203,7 @@ mod tests {
                 || name.ends_with("BYTES")
                 || name.ends_with("ADDRESSES")
                 || name.ends_with("COLOUR")
+                || name.ends_with("LOGO")
             {
                 ""
             } else {
@@ -206,12 +221,19 @@ mod tests {
         assert!(!settings.webhook_allow_private_addresses);
         assert_eq!(settings.seller.address, ["1 Road", "Town"]);
         assert_eq!(settings.seller.colour, [61, 78, 216]);
+        assert_eq!(settings.seller.logo, None);
     }
 
     #[test]
     fn a_colour_is_read_by_its_channels() {
         let settings = Settings::from(lookup(&[("SELLER_COLOUR", "#0d94F0")])).unwrap();
         assert_eq!(settings.seller.colour, [13, 148, 240]);
+    }
+
+    #[test]
+    fn a_logo_is_a_file_in_its_folder() {
+        let settings = Settings::from(lookup(&[("SELLER_LOGO", "seller/Logo_2.jpg")])).unwrap();
+        assert_eq!(settings.seller.logo.as_deref(), Some("seller/Logo_2.jpg"));
     }
 
     #[rstest]
@@ -221,6 +243,9 @@ mod tests {
     #[case::no_colour(&[("SELLER_COLOUR", "indigo")], SettingsError::Malformed("SELLER_COLOUR"))]
     #[case::short_colour(&[("SELLER_COLOUR", "#fff")], SettingsError::Malformed("SELLER_COLOUR"))]
     #[case::colour_without_sign(&[("SELLER_COLOUR", "0d9488")], SettingsError::Malformed("SELLER_COLOUR"))]
+    #[case::logo_elsewhere(&[("SELLER_LOGO", "logo.png")], SettingsError::Malformed("SELLER_LOGO"))]
+    #[case::logo_without_a_name(&[("SELLER_LOGO", "seller/")], SettingsError::Malformed("SELLER_LOGO"))]
+    #[case::logo_further_down(&[("SELLER_LOGO", "seller/a/b.png")], SettingsError::Malformed("SELLER_LOGO"))]
     #[case::no_key(&[("PLATFORM_KEY", "two words")], SettingsError::Malformed("PLATFORM_KEY"))]
     fn a_bad_setting_is_named(#[case] changes: &'static [(&'static str, &'static str)], #[case] expect: SettingsError) {
         assert_eq!(Settings::from(lookup(changes)).unwrap_err(), expect);

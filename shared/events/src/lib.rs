@@ -15,6 +15,8 @@ pub use billing::{BillingPeriodClosedV1, BillingRequestedV1, BillingRequestedV2,
 pub use credit::CreditBalanceLowV1;
 pub use envelope::{CORRELATION_ID_LENGTH_MAX, CorrelationId, DecodeError, Envelope, Event, Header, Message};
 pub use invoice::{AmountV1, InvoiceCreatedV1, InvoiceFinalizedV1, InvoiceReadyV1};
-pub use settlement::{CreditNoteIssuedV1, InvoicePaidV1, InvoiceUncollectibleV1, InvoiceVoidedV1, PaymentRecordedV1};
+pub use settlement::{
+    CreditNoteIssuedV1, CreditNoteReadyV1, InvoicePaidV1, InvoiceUncollectibleV1, InvoiceVoidedV1, PaymentRecordedV1,
+};
 pub use usage::{LayoutV1, UnpackError, UsageCorrectedV1, UsageEventV1, UsageRecordedV1, UsageRecordedV2, layouts_v1};
 pub use webhook::WebhookDueV1;

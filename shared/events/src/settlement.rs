@@ -1,4 +1,4 @@
-//! The end of an invoice's life as others hear of it: paid, void or uncollectible; each payment, each credit note.
+//! The end of an invoice's life as others hear of it: paid, void or uncollectible; each payment, each credit note and its PDF.
 
 use crate::{AmountV1, Event};
 use domain::{
@@ -123,6 +123,30 @@ impl Event for CreditNoteIssuedV1 {
     const TYPE: &'static str = "creditnote.issued.v1";
 }
 
+/// The PDF of a credit note can be downloaded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct CreditNoteReadyV1 {
+    /// Which credit note.
+    pub credit_note_id: CreditNoteId,
+    /// Its number as printed.
+    pub number: String,
+    /// Of which invoice.
+    pub invoice_id: InvoiceId,
+    /// That invoice's number as printed.
+    pub invoice_number: String,
+    /// What it takes back, with tax.
+    pub total: AmountV1,
+    /// SHA-256 of what it says, in hex; stored with the PDF as well.
+    pub digest: String,
+    /// Where the API answers a link to the PDF.
+    pub pdf_path: String,
+}
+
+impl Event for CreditNoteReadyV1 {
+    const TYPE: &'static str = "creditnote.ready.v1";
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,5 +234,18 @@ mod tests {
             reason: "a day without service".to_owned(),
         };
         check_golden(include_str!("../golden/creditnote.issued.v1.json"), &["cn"], data);
+    }
+    #[test]
+    fn creditnote_ready_v1_is_frozen() {
+        let data = CreditNoteReadyV1 {
+            credit_note_id: CreditNoteId::derived(&["cn"]),
+            number: "ACME-CN-0001".to_owned(),
+            invoice_id: invoice_id(),
+            invoice_number: number(),
+            total: usd(119),
+            digest: "00ff".to_owned(),
+            pdf_path: "/v1/credit-notes/cn_1/pdf".to_owned(),
+        };
+        check_golden(include_str!("../golden/creditnote.ready.v1.json"), &["cn"], data);
     }
 }

@@ -337,6 +337,7 @@ fn of_settlement(own: &Owned) -> Vec<Row> {
         post_one("/v1/invoices/{id}/void", &own.voidable, reason(), 200),
         post_one("/v1/invoices/{id}/uncollectible", &own.doubtful, reason(), 200),
         get_one("/v1/credit-notes/{id}", &own.credit_note),
+        Row { status: 409, ..get_one("/v1/credit-notes/{id}/pdf", &own.credit_note) },
         get(Tenant, "/v1/ledger"),
         get(Tenant, "/v1/ledger/balance"),
         get(Tenant, "/v1/ledger/verify"),

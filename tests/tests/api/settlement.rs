@@ -72,7 +72,7 @@ impl Books {
     }
 
     /// The types of the facts that were told, in order.
-    async fn told(&self) -> Vec<String> {
+    pub(crate) async fn told(&self) -> Vec<String> {
         let queues = &self.api.platform.stack().event_sources;
         let queue = &queues.iter().find(|source| source.function == "webhook").unwrap().queue_url;
         let bodies = self.api.received(queue).await;

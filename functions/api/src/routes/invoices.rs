@@ -28,8 +28,11 @@ use crate::{
     state::{Api, KnownTenant},
 };
 use axum::extract::{Path, State};
-use cloud::{LINK_SECONDS, store::StoredInvoice};
-use domain::Timestamp;
+use cloud::{
+    LINK_SECONDS,
+    store::{PdfRecord, StoredInvoice},
+};
+use domain::{Timestamp, invoice::InvoiceNumber};
 use jiff::SignedDuration;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -116,11 +119,16 @@ pub(crate) async fn pdf(
     Path(id): Path<String>,
 ) -> Result<axum::Json<PdfLink>, Problem> {
     let stored = load(&api, &tenant, &id).await?;
-    let (Some(pdf), Some(open)) = (stored.pdf, stored.invoice.issued()) else {
+    link(&api, stored.pdf.as_ref().zip(stored.invoice.issued().map(|open| &open.number))).await
+}
+
+/// The link to a PDF that was printed, which is named by the number of what it prints.
+async fn link(api: &Api, printed: Option<(&PdfRecord, &InvoiceNumber)>) -> Result<axum::Json<PdfLink>, Problem> {
+    let Some((pdf, number)) = printed else {
         return Err(Problem::conflict("pdf_not_ready", "the PDF is being printed; try again").retryable());
     };
     let expires_at = api.world().now().saturating_add(SignedDuration::from_secs(LINK_SECONDS.cast_signed()));
-    let url = api.world().download_link(&pdf.key, &format!("{}.pdf", open.number.as_str().replace('/', "-"))).await?;
+    let url = api.world().download_link(&pdf.key, &format!("{}.pdf", number.as_str().replace('/', "-"))).await?;
     Ok(axum::Json(PdfLink { url, expires_at: expires_at.unwrap_or(Timestamp::MAX) }))
 }
 

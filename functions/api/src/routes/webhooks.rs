@@ -21,8 +21,8 @@ use domain::{
     webhook::{Secret, address::is_public},
 };
 use events::{
-    BillingPeriodClosedV1, CreditBalanceLowV1, CreditNoteIssuedV1, Event, InvoiceCreatedV1, InvoiceFinalizedV1,
-    InvoicePaidV1, InvoiceReadyV1, InvoiceUncollectibleV1, InvoiceVoidedV1, PaymentRecordedV1,
+    BillingPeriodClosedV1, CreditBalanceLowV1, CreditNoteIssuedV1, CreditNoteReadyV1, Event, InvoiceCreatedV1,
+    InvoiceFinalizedV1, InvoicePaidV1, InvoiceReadyV1, InvoiceUncollectibleV1, InvoiceVoidedV1, PaymentRecordedV1,
 };
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -33,7 +33,7 @@ use utoipa::ToSchema;
 /// Longest URL of an endpoint, in bytes.
 const URL_LENGTH_MAX: usize = 2048;
 /// The events that are told.
-const EVENT_TYPES: [&str; 10] = [
+const EVENT_TYPES: [&str; 11] = [
     BillingPeriodClosedV1::TYPE,
     CreditBalanceLowV1::TYPE,
     InvoiceCreatedV1::TYPE,
@@ -44,6 +44,7 @@ const EVENT_TYPES: [&str; 10] = [
     InvoiceUncollectibleV1::TYPE,
     PaymentRecordedV1::TYPE,
     CreditNoteIssuedV1::TYPE,
+    CreditNoteReadyV1::TYPE,
 ];
 
 /// Where a tenant wants to be called.

@@ -23,7 +23,7 @@ use invoice::{
 };
 use std::{error::Error, num::NonZeroU32};
 
-type Made<T> = Result<T, Box<dyn Error>>;
+pub(crate) type Made<T> = Result<T, Box<dyn Error>>;
 
 /// The documents, each with the name of its file.
 pub(crate) fn documents() -> Made<Vec<(String, Document)>> {
@@ -39,8 +39,14 @@ pub(crate) fn documents() -> Made<Vec<(String, Document)>> {
 }
 
 fn printed(statement: Statement, locale: Locale) -> Made<Document> {
+    let (tenant, seller) = parties(locale)?;
+    let numbers: Numbers = [(adjusted(), InvoiceNumber::new(&tenant.slug, 41))].into();
+    Ok(document(&issued(statement, &tenant)?, &tenant, &seller, &numbers)?)
+}
+
+pub(crate) fn parties(locale: Locale) -> Made<(Tenant, cloud::Seller)> {
     let tenant = Tenant {
-        id: statement.tenant_id,
+        id: TenantId::derived(&["acme"]),
         slug: Slug::parse("acme")?,
         name: "Fjällräven Analytics AB".to_owned(),
         email: Some("accounts@fjallraven.example".to_owned()),
@@ -62,19 +68,22 @@ fn printed(statement: Statement, locale: Locale) -> Made<Document> {
         email: "billing@northwind.example".to_owned(),
         tax_id: "DE301887412".to_owned(),
         colour: [13, 148, 136],
+        logo: None,
     };
-    let open = Open {
+    Ok((tenant, seller))
+}
+
+pub(crate) fn issued(statement: Statement, tenant: &Tenant) -> Made<Invoice> {
+    Ok(Invoice::Open(Open {
         statement: Draft::new(statement)?.into_statement(),
         number: InvoiceNumber::new(&tenant.slug, 42),
         finalized_at: "2026-07-01T01:00:00Z".parse()?,
         due_at: "2026-07-15T01:00:00Z".parse()?,
-    };
-    let numbers: Numbers = [(adjusted(), InvoiceNumber::new(&tenant.slug, 41))].into();
-    Ok(document(&Invoice::Open(open), &tenant, &seller, &numbers)?)
+    }))
 }
 
 /// 2,505.19 less 250.00 are 2,255.19; 19 % of it are 428.49, and 500.00 are prepaid: 2,183.68 are due.
-fn full() -> Made<Statement> {
+pub(crate) fn full() -> Made<Statement> {
     let lines = vec![fee()?, calls()?, seats()?, adjustment()?, setup()?];
     let coupon_id = CouponId::derived(&["welcome"]);
     let off_lines_minor = vec![4_990, 13_500, 5_000, -500, 2_010];

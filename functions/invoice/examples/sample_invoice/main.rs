@@ -1,25 +1,32 @@
 //! Prints sample invoices into a folder, to be looked at: a short one, one of 300 lines with tiers, one in many
-//! scripts, one with texts that are longer than anybody hopes for; and invoices of every kind in every language.
+//! scripts, one with texts that are longer than anybody hopes for; and invoices and credit notes of every kind in every
+//! language. A second argument is a file with the seller's logo.
 //!
 //! ```text
-//! cargo run -p invoice --example sample_invoice -- out
+//! cargo run -p invoice --example sample_invoice -- out logo.png
 //! ```
 
+mod credit_notes;
 mod languages;
 
 use std::error::Error;
 use std::path::PathBuf;
 
-use invoice::pdf::{Colour, Document, Fact, Headings, Headline, Line, Metadata, Party, Tier, Total, print};
+use invoice::pdf::{Colour, Document, Fact, Headings, Headline, Image, Line, Metadata, Party, Tier, Total, print};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from(std::env::args().nth(1).ok_or("name a folder")?);
     std::fs::create_dir_all(&folder)?;
+    let logo = match std::env::args().nth(2) {
+        Some(file) => Some(Image::read(&std::fs::read(file)?)?),
+        None => None,
+    };
     let mut documents = languages::documents()?;
+    documents.extend(credit_notes::documents()?);
     let plain = [("short", short()), ("long", long(300)), ("scripts", scripts()), ("stretched", stretched())];
     documents.extend(plain.map(|(name, document)| (name.to_owned(), document)));
     for (name, document) in documents {
-        let bytes = print(&document)?;
+        let bytes = print(&Document { logo: logo.clone(), ..document })?;
         let path = folder.join(format!("{name}.pdf"));
         std::fs::write(&path, &bytes)?;
         println!("{}: {} bytes", path.display(), bytes.len());
@@ -70,6 +77,7 @@ fn short() -> Document {
                 "billing@northwind.example",
             ]),
         },
+        logo: None,
         buyer: Party {
             label: "Bill to".to_owned(),
             name: "Fjällräven Analytics AB".to_owned(),

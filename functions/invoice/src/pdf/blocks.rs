@@ -5,6 +5,7 @@
 
 use super::PrintError;
 use super::document::{Colour, Document, Fact, Headline, Party, Total};
+use super::image::Image;
 use super::pages::Page;
 use super::strips::{Column, Item, Side, Strip, loosen, pad, side_by_side, stack};
 use super::style::{
@@ -21,6 +22,11 @@ const GUTTER: Length = 18_000;
 const WORD_MARK_WIDTH: Length = 200_000;
 /// The word mark repeats the seller's name: it may be cut off after this many lines.
 const WORD_MARK_LINES_MAX: usize = 3;
+/// The logo's share of the first row: as wide as the word mark at most, and as high as three of its lines.
+const LOGO_HEIGHT_MAX: Length = 48_000;
+const LOGO_WIDTH_MAX: Length = 180_000;
+/// A pixel of a logo is at most a point wide: larger ones would be seen.
+const PIXEL_MAX: Length = THOUSAND;
 /// White space between the badge's edge and its text.
 const STAMP_PADDING: Length = 7_000;
 /// A party of up to this many lines stays on one page.
@@ -56,7 +62,7 @@ pub(super) fn head(shaper: &mut Shaper, document: &Document) -> Result<Vec<Strip
     Ok(strips)
 }
 
-/// The title with its badge, and the seller's name as a word mark.
+/// The title with its badge, and the seller's logo, or else the name as a word mark.
 fn title(shaper: &mut Shaper, document: &Document) -> Result<Vec<Strip>, PrintError> {
     let accent = readable(document.accent);
     let stamp = document.status_stamp.as_deref().unwrap_or_default();
@@ -72,13 +78,10 @@ fn title(shaper: &mut Shaper, document: &Document) -> Result<Vec<Strip>, PrintEr
         strips.push(Strip { height: TITLE.line_height, ..Strip::default() });
     }
 
-    let mut mark = Column::new(CONTENT_RIGHT, Side::Right);
-    let lines = wrap(shaper, &document.seller.name, WORD_MARK, WORD_MARK_WIDTH)?;
-    mark.add(WORD_MARK.coloured(accent), lines.into_iter().take(WORD_MARK_LINES_MAX).collect());
-    let mut mark = side_by_side(vec![mark]);
-    // The word mark is smaller than the title: lowered, both stand on one baseline.
-    pad(&mut mark, TITLE.baseline() - WORD_MARK.baseline(), 0);
-    let mark = stack(mark);
+    let mark = match &document.logo {
+        Some(image) => logo(image),
+        None => word_mark(shaper, &document.seller.name, accent)?,
+    };
 
     let height: Length = strips.iter().map(|strip| strip.height).sum();
     pad(&mut strips, 0, (mark.height - height).max(0) + 22_000);
@@ -89,6 +92,35 @@ fn title(shaper: &mut Shaper, document: &Document) -> Result<Vec<Strip>, PrintEr
         }
     }
     Ok(strips)
+}
+
+/// The seller's name, on the baseline of the title.
+fn word_mark(shaper: &mut Shaper, name: &str, accent: Colour) -> Result<Strip, PrintError> {
+    let mut mark = Column::new(CONTENT_RIGHT, Side::Right);
+    let lines = wrap(shaper, name, WORD_MARK, WORD_MARK_WIDTH)?;
+    mark.add(WORD_MARK.coloured(accent), lines.into_iter().take(WORD_MARK_LINES_MAX).collect());
+    let mut mark = side_by_side(vec![mark]);
+    // The word mark is smaller than the title: lowered, both stand on one baseline.
+    pad(&mut mark, TITLE.baseline() - WORD_MARK.baseline(), 0);
+    Ok(stack(mark))
+}
+
+/// The logo at the right edge, as large as its pixels and its place allow: a low one on the middle of the title's
+/// capitals, a high one from the top of the page's body.
+fn logo(image: &Image) -> Strip {
+    let (columns, rows) = (Length::from(image.width), Length::from(image.height));
+    let mut width = LOGO_WIDTH_MAX.min(columns * PIXEL_MAX);
+    let mut height = width * rows / columns;
+    if height > LOGO_HEIGHT_MAX {
+        height = LOGO_HEIGHT_MAX;
+        width = height * columns / rows;
+    }
+    let middle = TITLE.baseline() - TITLE.size * CAPITALS_HEIGHT / THOUSAND / 2;
+    let top = (middle - height / 2).max(0);
+    // A hair is drawn of what is too flat to be seen.
+    let (width, height) = (width.max(1), height.max(1));
+    let item = Item::Logo { left: CONTENT_RIGHT - width, top, width, height };
+    Strip { height: top + height, items: vec![item], ..Strip::default() }
 }
 
 /// A pill beside the title, on the middle of its capitals.
@@ -266,5 +298,7 @@ impl Frame {
     }
 }
 
+/// What stands beside the title leaves it the same room.
+const _: () = assert!(LOGO_WIDTH_MAX <= WORD_MARK_WIDTH);
 /// The widest totals still leave white space at their left.
 const _: () = assert!(TOTAL_LABEL_WIDTH_MIN + GUTTER + TOTAL_AMOUNT_WIDTH_MAX < CONTENT_WIDTH);

@@ -4,6 +4,8 @@
 //! Invariant: the printer shows each text that is present here, and nothing else. An empty text takes no space where
 //! it stands alone (a fact without a value, a party without a name).
 
+use super::image::Image;
+
 /// One printable document: an invoice, a credit note.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document {
@@ -11,8 +13,10 @@ pub struct Document {
     pub title: String,
     /// A badge beside the title, for example `Paid` or `Void`.
     pub status_stamp: Option<String>,
-    /// Who sells. The name is also set as a word mark at the top.
+    /// Who sells. The name is also set as a word mark at the top, unless there is a logo.
     pub seller: Party,
+    /// The seller's logo, in the place of the word mark.
+    pub logo: Option<Image>,
     /// Who is billed.
     pub buyer: Party,
     /// The seller's colour. Where text takes it, a light colour is darkened until it can be read.

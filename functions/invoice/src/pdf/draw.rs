@@ -1,4 +1,4 @@
-//! Pages become operators: fills first, then text, with the fonts that they need.
+//! Pages become operators: fills first, then the logo, then text, with the fonts that they need.
 //!
 //! Decides how a glyph gives its characters back: by the font's ToUnicode map or, where one glyph stands for different
 //! characters or several glyphs for one, by an ActualText span around them. Invariant: the same pages give the same
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use printpdf::{
     Codepoint, Color, DictItem, FontId, LinePoint, Op, PaintMode, PdfFontHandle, Point, Polygon, PolygonRing, Pt, Rect,
-    Rgb, TextItem, TextMatrix, WindingOrder,
+    Rgb, TextItem, TextMatrix, WindingOrder, XObjectId, XObjectTransform,
 };
 
 use super::document::Colour;
@@ -57,6 +57,11 @@ impl Artist {
                 self.fill([*left, *top, *width, *height], *radius, *colour);
             }
         }
+        for item in &page.items {
+            if let Item::Logo { left, top, width, height } = item {
+                self.logo([*left, *top, *width, *height]);
+            }
+        }
         self.ops.push(Op::StartTextSection);
         self.pen.colour = None;
         for item in &page.items {
@@ -86,6 +91,19 @@ impl Artist {
         let ring = PolygonRing { points: round_corners([left, top, left + width, top + height], radius) };
         let polygon = Polygon { rings: vec![ring], mode: PaintMode::Fill, winding_order: WindingOrder::NonZero };
         self.ops.push(Op::DrawPolygon { polygon });
+    }
+
+    /// An image is one unit wide and high until it is scaled.
+    fn logo(&mut self, [left, top, width, height]: [Length; 4]) {
+        let transform = XObjectTransform {
+            translate_x: Some(points(left)),
+            translate_y: Some(from_below(top + height)),
+            scale_x: Some(points(width).0),
+            scale_y: Some(points(height).0),
+            no_auto_scale: true,
+            ..XObjectTransform::default()
+        };
+        self.ops.push(Op::UseXobject { id: logo_id(), transform });
     }
 
     fn text(&mut self, left: Length, baseline: Length, style: TextStyle, line: &TextLine) {
@@ -206,6 +224,11 @@ impl Pending {
 /// The name of a face in the file.
 pub(super) fn font_id(face: Face) -> FontId {
     FontId(face.resource().to_owned())
+}
+
+/// The name of the logo in the file.
+pub(super) fn logo_id() -> XObjectId {
+    XObjectId("Logo".to_owned())
 }
 
 /// Opens a span whose glyphs stand for these characters as a whole.

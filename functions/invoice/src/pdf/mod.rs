@@ -1,4 +1,4 @@
-//! The invoice as a PDF: A4, any number of pages, any script.
+//! The invoice or credit note as a PDF: A4, any number of pages, any script.
 //!
 //! [`print()`] takes a [`Document`] of preformatted text and gives the bytes of a file. It reads no clock, draws no lots
 //! and does no I/O; the same document gives the same bytes. From the outside in:
@@ -11,6 +11,7 @@
 //! | `stretches`, `text`, `wrap` | order, glyphs, and where lines end |
 //! | `strips`, `blocks`, `table` | what stands beside and below what |
 //! | `pages` | what is on which page |
+//! | `image` | which logos can be printed |
 //! | `draw`, `file` | operators, fonts and the file |
 //!
 //! Amounts, dates and translations are left to the caller.
@@ -20,6 +21,7 @@ mod document;
 mod draw;
 mod file;
 mod fonts;
+mod image;
 mod pages;
 #[cfg(test)]
 mod reader;
@@ -33,6 +35,7 @@ mod text;
 mod wrap;
 
 pub use document::{Colour, Document, Fact, Headings, Headline, Line, Metadata, Party, Tier, Total};
+pub use image::{IMAGE_BYTES_MAX, IMAGE_PIXELS_MAX, Image, ImageError};
 
 use blocks::Frame;
 use pages::{Body, Page, paginate};
@@ -76,7 +79,7 @@ pub enum PrintError {
 /// Refuses a document beyond [`ROWS_MAX`] or [`TEXT_BYTES_MAX`], and a time of issue that no date can name.
 pub fn print(document: &Document) -> Result<Vec<u8>, PrintError> {
     check_size(document)?;
-    file::write(&lay_out(document)?, &document.metadata)
+    file::write(&lay_out(document)?, document.logo.as_ref(), &document.metadata)
 }
 
 /// Places everything that the document says.

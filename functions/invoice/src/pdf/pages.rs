@@ -106,7 +106,7 @@ mod tests {
         let pages = paginate(strips, &headings, BODY);
         let fill = |item: &Item| match item {
             Item::Fill { width, top, .. } => (*width, *top),
-            Item::Text { .. } => unreachable!("only fills are placed here"),
+            Item::Text { .. } | Item::Logo { .. } => unreachable!("only fills are placed here"),
         };
         pages.iter().map(|page| page.items.iter().map(fill).collect()).collect()
     }

@@ -87,7 +87,7 @@ impl Reading {
                 self.spans.push(true);
             }
             "EMC" => assert!(self.spans.pop().unwrap()),
-            "BT" | "ET" | "Ts" | "rg" | "re" | "f" | "m" | "l" | "c" | "h" => {}
+            "BT" | "ET" | "Ts" | "rg" | "re" | "f" | "m" | "l" | "c" | "h" | "q" | "cm" | "Do" | "Q" => {}
             other => panic!("the operator {other} is not known to print text"),
         }
     }

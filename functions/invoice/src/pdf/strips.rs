@@ -15,6 +15,8 @@ pub(super) enum Item {
     Text { left: Length, baseline: Length, style: TextStyle, line: TextLine },
     /// A filled rectangle: a rule, the band, or with round corners a badge.
     Fill { left: Length, top: Length, width: Length, height: Length, radius: Length, colour: Colour },
+    /// The document's logo.
+    Logo { left: Length, top: Length, width: Length, height: Length },
 }
 
 /// One line's height of the page.
@@ -64,6 +66,7 @@ impl Item {
             Item::Fill { left, top, width, height, radius, colour } => {
                 Item::Fill { left, top: top + by, width, height, radius, colour }
             }
+            Item::Logo { left, top, width, height } => Item::Logo { left, top: top + by, width, height },
         }
     }
 
@@ -163,7 +166,7 @@ mod tests {
         pad(&mut padded, 5, 7);
         let tops = padded.iter().map(|strip| match strip.items[0] {
             Item::Fill { top, .. } => (strip.height, top),
-            Item::Text { .. } => unreachable!("only fills are placed here"),
+            Item::Text { .. } | Item::Logo { .. } => unreachable!("only fills are placed here"),
         });
         assert_eq!(tops.collect::<Vec<_>>(), [(15, 8), (17, 3)]);
         assert_eq!(stack(padded).height, 32);

@@ -1,11 +1,17 @@
 //! Whole documents, printed and read back.
 
+use lopdf::{Object, Stream};
 use proptest::prelude::*;
+use rstest::rstest;
 
 use super::document::{Colour, Document, Fact, Headings, Headline, Line, Metadata, Party, Tier, Total};
+use super::image::{
+    Image,
+    tests::{logo, photograph},
+};
 use super::reader::Read;
 use super::strips::Item;
-use super::style::{BAND_HEIGHT, CONTENT_RIGHT, Length, MARGIN_BOTTOM, MARGIN_SIDE, PAGE_HEIGHT, THOUSAND};
+use super::style::{BAND_HEIGHT, CONTENT_RIGHT, Length, MARGIN_BOTTOM, MARGIN_SIDE, MARGIN_TOP, PAGE_HEIGHT, THOUSAND};
 use super::{PrintError, ROWS_MAX, TEXT_BYTES_MAX, lay_out, print};
 
 /// An invoice with lines of one printed line each, from `Line 1` on.
@@ -27,6 +33,7 @@ fn invoice(lines: usize) -> Document {
         title: text("Invoice"),
         status_stamp: None,
         seller: party("From", "Northwind Cloud GmbH"),
+        logo: None,
         buyer: party("Bill to", "Fjällräven Analytics AB"),
         accent: Colour { red: 79, green: 70, blue: 229 },
         facts: vec![Fact { label: text("Invoice number"), value: text("NW-2026-00042") }],
@@ -226,10 +233,13 @@ fn no_text_is_lost_however_long() {
 
 #[test]
 fn nothing_overlaps_and_nothing_leaves_the_page() {
-    for document in [invoice(60), stretched()] {
+    for document in [invoice(60), stretched(), Document { logo: Some(logo(600, 160)), ..stretched() }] {
         for (number, page) in lay_out(&document).unwrap().iter().enumerate() {
             let mut boxes: Vec<([Length; 4], &str)> = Vec::new();
             for item in &page.items {
+                if let Item::Logo { left, top, width, height } = item {
+                    boxes.push(([*left, *top, left + width, top + height], "the logo"));
+                }
                 let Item::Text { left, baseline, style, line } = item else { continue };
                 // From the top of capitals to the baseline: what would be unreadable if it were overprinted.
                 let top = baseline - style.size * 728 / THOUSAND;
@@ -281,6 +291,68 @@ fn the_file_says_what_it_is() {
     assert_eq!(catalog.get(b"Lang").and_then(lopdf::Object::as_str).unwrap(), b"en");
     let identifiers = read.document.trailer.get(b"ID").and_then(lopdf::Object::as_array).unwrap();
     assert_eq!(identifiers[0].as_str().unwrap(), b"9f2c1e7a5b3d48d0");
+}
+
+fn with_logo(image: Image) -> Document {
+    Document { logo: Some(image), ..invoice(30) }
+}
+
+/// The only image of a file.
+fn image_of(read: &Read) -> Stream {
+    let is_image =
+        |stream: &&Stream| stream.dict.get(b"Subtype").and_then(Object::as_name).is_ok_and(|name| name == b"Image");
+    let streams = read.document.objects.values().filter_map(|object| object.as_stream().ok());
+    let images: Vec<&Stream> = streams.filter(is_image).collect();
+    assert_eq!(images.len(), 1);
+    images[0].clone()
+}
+
+#[test]
+fn a_logo_stands_in_the_place_of_the_name() {
+    let read = read(&with_logo(logo(300, 100)));
+    // The seller's name is among the parties still, and on the foot of each of the two pages.
+    assert_eq!(read.text().matches("Northwind Cloud GmbH").count(), 3);
+    let image = image_of(&read);
+    let number = |name: &str| image.dict.get(name.as_bytes()).and_then(Object::as_i64).unwrap();
+    assert_eq!((number("Width"), number("Height"), number("BitsPerComponent")), (300, 100, 8));
+    assert_eq!(image.decompressed_content().unwrap(), vec![128; 300 * 100]);
+}
+
+#[test]
+fn a_photograph_is_passed_on_as_it_is() {
+    let image = image_of(&read(&with_logo(photograph())));
+    assert_eq!(image.dict.get(b"Filter").and_then(Object::as_name).unwrap(), b"DCTDecode");
+    assert_eq!(image.content, photograph().bytes);
+}
+
+/// A pixel is at most a point wide; the place is 180 by 48 points, and its right edge that of the page's text. Of the first
+/// line's 30 points, the middle of the capitals is 15 points down.
+#[rstest]
+#[case::wide(720, 36, (180_000, 9_000), 10_500)]
+#[case::high(100, 400, (12_000, 48_000), 0)]
+#[case::both(600, 160, (180_000, 48_000), 0)]
+#[case::few_pixels(20, 10, (20_000, 10_000), 10_000)]
+#[case::flat(10_000, 1, (180_000, 18), 14_991)]
+fn a_logo_is_as_large_as_its_place_and_its_pixels_allow(
+    #[case] columns: u32,
+    #[case] rows: u32,
+    #[case] size: (Length, Length),
+    #[case] down: Length,
+) {
+    let pages = lay_out(&with_logo(logo(columns, rows))).unwrap();
+    let placed = |item: &Item| match item {
+        Item::Logo { left, top, width, height } => Some((*left, *top, *width, *height)),
+        Item::Text { .. } | Item::Fill { .. } => None,
+    };
+    let logos: Vec<_> = pages.iter().flat_map(|page| page.items.iter().filter_map(placed)).collect();
+    assert_eq!(logos, [(CONTENT_RIGHT - size.0, MARGIN_TOP + down, size.0, size.1)]);
+}
+
+#[test]
+fn a_file_with_a_logo_has_the_same_bytes_each_time() {
+    let first = print(&with_logo(logo(300, 100))).unwrap();
+    assert_eq!(print(&with_logo(logo(300, 100))).unwrap(), first);
+    assert_ne!(print(&with_logo(logo(300, 99))).unwrap(), first);
 }
 
 #[test]

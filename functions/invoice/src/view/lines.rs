@@ -58,10 +58,14 @@ fn explained(line: &invoice::Line, language: &Language, numbers: &Numbers) -> Li
         }
         LineDetail::Adjustment { of, line: _, quantity_before, quantity_after } => {
             let number = numbers.get(of).map_or_else(|| of.to_string(), ToString::to_string);
-            let before = (texts.billed_so_far)(&figures.decimal(*quantity_before));
+            let more = *quantity_after - *quantity_before;
+            // What is missing to a minimum has no quantity, and neither has what changed of it.
+            let has_none = quantity_before.is_zero() && more.is_zero();
+            let before = (!has_none).then(|| (texts.billed_so_far)(&figures.decimal(*quantity_before)));
+            let detail: Vec<String> = [(texts.adjusts)(&number)].into_iter().chain(before).collect();
             Line {
-                quantity: figures.decimal(*quantity_after - *quantity_before),
-                detail: Some([(texts.adjusts)(&number), before].join(BETWEEN_DETAILS)),
+                quantity: if more.is_zero() { String::new() } else { figures.decimal(more) },
+                detail: Some(detail.join(BETWEEN_DETAILS)),
                 ..printed
             }
         }

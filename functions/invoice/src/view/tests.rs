@@ -15,7 +15,7 @@ use domain::{
 };
 use rstest::rstest;
 
-fn euros(amount_minor: i64) -> Money {
+pub(super) fn euros(amount_minor: i64) -> Money {
     Money { amount_minor, currency: "EUR".parse().unwrap() }
 }
 
@@ -33,7 +33,7 @@ fn line(amount_minor: i64) -> Line {
 }
 
 /// A statement of one line.
-fn plain(amount_minor: i64) -> Statement {
+pub(super) fn plain(amount_minor: i64) -> Statement {
     let at = |second| Timestamp::from_second(second).unwrap();
     Statement {
         id: InvoiceId::derived(&["invoice"]),
@@ -56,7 +56,7 @@ fn discount(off_minor: i64) -> Vec<Discount> {
     vec![Discount { coupon_id, name: "Welcome".to_owned(), off_lines_minor: vec![off_minor] }]
 }
 
-fn tax(name: &str, percent: &str, inclusive: bool, net_minor: i64, tax_minor: i64) -> Tax {
+pub(super) fn tax(name: &str, percent: &str, inclusive: bool, net_minor: i64, tax_minor: i64) -> Tax {
     let rate = Percent::parse(percent).unwrap();
     Tax { name: name.to_owned(), rate, inclusive, net_minor, of_lines_minor: vec![tax_minor] }
 }
@@ -70,9 +70,9 @@ fn credit(amounts_minor: &[i64]) -> Vec<AppliedCredit> {
     amounts_minor.iter().map(|amount_minor| AppliedCredit { grant_id, amount_minor: *amount_minor }).collect()
 }
 
-const ISSUED_AT: &str = "2026-06-01T00:30:00Z";
+pub(super) const ISSUED_AT: &str = "2026-06-01T00:30:00Z";
 
-fn parties(locale: Locale) -> (Tenant, Seller) {
+pub(super) fn parties(locale: Locale) -> (Tenant, Seller) {
     let tenant = Tenant {
         id: TenantId::derived(&["acme"]),
         slug: Slug::parse("acme").unwrap(),
@@ -96,6 +96,7 @@ fn parties(locale: Locale) -> (Tenant, Seller) {
         email: "billing@seller.example".to_owned(),
         tax_id: String::new(),
         colour: [1, 2, 3],
+        logo: None,
     };
     (tenant, seller)
 }
@@ -274,8 +275,17 @@ fn texts_of(line: &Line, numbers: &Numbers, locale: Locale) -> Vec<String> {
 }
 
 fn adjustment() -> LineDetail {
-    let of = InvoiceId::derived(&["before"]);
-    LineDetail::Adjustment { of, line: "calls".to_owned(), quantity_before: 1_200.into(), quantity_after: 1_150.into() }
+    adjustment_of(1_200, 1_150)
+}
+
+fn adjustment_of(before: i64, after: i64) -> LineDetail {
+    let (quantity_before, quantity_after) = (before.into(), after.into());
+    LineDetail::Adjustment {
+        of: InvoiceId::derived(&["before"]),
+        line: "calls".to_owned(),
+        quantity_before,
+        quantity_after,
+    }
 }
 
 fn june() -> Option<(domain::Date, domain::Date)> {
@@ -308,6 +318,15 @@ fn june() -> Option<(domain::Date, domain::Date)> {
     Line { days: june(), detail: adjustment(), ..line(-500) },
     Locale::En,
     &["-50 @  | Adjusts ACME-0003 · Billed so far: 1,200 · 1\u{a0}–\u{a0}30\u{a0}Jun\u{a0}2026"]
+)]
+#[case::adjustment_of_a_true_up(
+    Line { detail: adjustment_of(0, 0), ..line(-500) }, Locale::En, &[" @  | Adjusts ACME-0003"]
+)]
+#[case::adjustment_of_the_price_alone(
+    Line { detail: adjustment_of(7, 7), ..line(-500) }, Locale::En, &[" @  | Adjusts ACME-0003 · Billed so far: 7"]
+)]
+#[case::adjustment_of_nothing_billed(
+    Line { detail: adjustment_of(0, 7), ..line(500) }, Locale::En, &["7 @  | Adjusts ACME-0003 · Billed so far: 0"]
 )]
 #[case::adjustment_in_french(
     Line { detail: adjustment(), ..line(-500) },

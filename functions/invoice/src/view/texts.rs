@@ -1,4 +1,4 @@
-//! Every text of an invoice that is not data, once for each language.
+//! Every text of an invoice or credit note that is not data, once for each language.
 //!
 //! Invariants: a language without a text does not compile; a text that takes figures is a function, so that none can be
 //! left out; figures and dates arrive written.
@@ -63,6 +63,30 @@ pub(super) struct Texts {
     /// With the places `{page}` and `{pages}`.
     pub(super) page: &'static str,
     pub(super) line: LineTexts,
+    pub(super) credit_note: CreditNoteTexts,
+}
+
+/// What a credit note says otherwise than an invoice.
+#[derive(Debug)]
+pub(super) struct CreditNoteTexts {
+    pub(super) title: &'static str,
+    pub(super) number: &'static str,
+    pub(super) date: &'static str,
+    /// Of which invoice.
+    pub(super) invoice: &'static str,
+    pub(super) invoice_date: &'static str,
+    /// Behind the large amount.
+    pub(super) credited: &'static str,
+    pub(super) total: &'static str,
+    /// Around the number of the invoice whose unpaid part it went to.
+    pub(super) applied: Around,
+    pub(super) refunded: &'static str,
+    /// What stays as credit.
+    pub(super) kept: &'static str,
+    /// Around what the seller gave as the reason.
+    pub(super) reason: Around,
+    /// Around the seller's e-mail address.
+    pub(super) questions: Around,
 }
 
 /// What explains a line.

@@ -48,6 +48,6 @@ pub(super) fn totals(statement: &Statement, language: &Language) -> Result<Vec<T
     Ok(rows)
 }
 
-fn percent(tax: &Tax, language: &Language) -> String {
+pub(super) fn percent(tax: &Tax, language: &Language) -> String {
     language.figures.percent(tax.rate.value())
 }

@@ -39,6 +39,7 @@ function facts(tenant) {
     ["Address", tenant.address?.length > 0 && h("span", { class: "lines" }, tenant.address.join("\n"))],
     ["Tax id", tenant.taxId],
     ["Time zone", tenant.timeZone],
+    ["Language", tenant.locale],
     ["Since", instant(tenant.createdAt, tenant.timeZone)],
   ];
   return h(

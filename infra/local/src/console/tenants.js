@@ -7,6 +7,14 @@ import { ask, field, h, redraw } from "./dom.js";
 const SEARCH_FROM = 10;
 const SLUG_LENGTH_MAX = 63;
 const ADDRESS_LINES_MAX = 6;
+/** Languages of invoices, each by its own name. */
+const LOCALES = [
+  ["en", "English"],
+  ["de", "Deutsch"],
+  ["fr", "Français"],
+  ["ja", "日本語"],
+  ["zh", "中文"],
+];
 /** Names that browsers still list and the time zone database has replaced. */
 const ZONES_RENAMED = new Map([
   ["Africa/Asmera", "Africa/Asmara"],
@@ -108,6 +116,7 @@ export function newTenant(created) {
         "details",
         { class: "more" },
         h("summary", {}, "For the invoice (optional)"),
+        field("Language", localeInput(), "Of its invoices and credit notes."),
         field("E-mail", h("input", { name: "email", type: "email", autocomplete: "off" })),
         field(
           "Address",
@@ -121,7 +130,7 @@ export function newTenant(created) {
   });
 }
 
-function tenantOf({ name, slug, timeZone, email, address, taxId }) {
+function tenantOf({ name, slug, timeZone, locale, email, address, taxId }) {
   const lines = address
     .split("\n")
     .map((line) => line.trim())
@@ -130,6 +139,7 @@ function tenantOf({ name, slug, timeZone, email, address, taxId }) {
     name,
     slug,
     timeZone,
+    locale,
     ...(email && { email }),
     ...(lines.length > 0 && { address: lines }),
     ...(taxId && { taxId }),
@@ -144,6 +154,11 @@ function slugOf(name) {
     .replace(/^[^a-z]+/, "")
     .slice(0, SLUG_LENGTH_MAX)
     .replace(/-+$/, "");
+}
+
+function localeInput() {
+  const options = LOCALES.map(([tag, name]) => h("option", { value: tag, lang: tag }, name));
+  return h("select", { name: "locale" }, options);
 }
 
 function timeZoneInput() {

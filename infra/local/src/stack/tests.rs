@@ -132,7 +132,7 @@ async fn receivers(kind: &str, lap: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn the_real_filter_policies_route_each_event_to_its_consumers() {
-    let rows: [(&str, &str, &[&str]); 18] = [
+    let rows: [(&str, &str, &[&str]); 19] = [
         ("usage.recorded.v1", "even", &["UsageEvenQueue"]),
         ("usage.recorded.v1", "odd", &["UsageOddQueue"]),
         ("usage.recorded.v2", "even", &["UsageEvenQueue"]),
@@ -149,7 +149,8 @@ async fn the_real_filter_policies_route_each_event_to_its_consumers() {
         ("invoice.voided.v1", "even", &["WebhookQueue"]),
         ("invoice.uncollectible.v1", "even", &["WebhookQueue"]),
         ("payment.recorded.v1", "even", &["WebhookQueue"]),
-        ("creditnote.issued.v1", "even", &["WebhookQueue"]),
+        ("creditnote.issued.v1", "even", &["InvoiceQueue", "WebhookQueue"]),
+        ("creditnote.ready.v1", "even", &["WebhookQueue"]),
         ("nobody.listens.v1", "even", &[]),
     ];
     for (kind, lap, expected) in rows {

@@ -11,7 +11,8 @@ fn world() -> World {
             || name.ends_with("DAYS")
             || name.ends_with("BYTES")
             || name.ends_with("ADDRESSES")
-            || name.ends_with("COLOUR");
+            || name.ends_with("COLOUR")
+            || name.ends_with("LOGO");
         (!optional).then(|| "value".to_owned())
     });
     let config = aws_config::SdkConfig::builder().behavior_version(aws_config::BehaviorVersion::latest()).build();

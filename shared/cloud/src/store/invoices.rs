@@ -57,7 +57,7 @@ impl StoredInvoice {
     }
 }
 
-/// Where the PDF of an invoice lies.
+/// Where the PDF of an invoice, or of a credit note, lies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PdfRecord {
     /// Its key in the bucket.
@@ -224,11 +224,22 @@ impl TenantStore<'_> {
 
     /// Records that the PDF of `id` lies in the bucket, and the fact that says so; a second time changes nothing.
     pub async fn record_pdf(&self, id: InvoiceId, pdf: &PdfRecord, fact: &Message) -> Result<(), Fault> {
+        self.record_pdf_of(&Key::Invoice(self.tenant_id, id), id, pdf, fact).await
+    }
+
+    /// Records the PDF of what lies at `printed` and is about the invoice `about`.
+    pub(super) async fn record_pdf_of(
+        &self,
+        printed: &Key<'_>,
+        about: InvoiceId,
+        pdf: &PdfRecord,
+        fact: &Message,
+    ) -> Result<(), Fault> {
         let table = &self.world.settings().invoices_table;
         let record = serde_dynamo::to_attribute_value(pdf).map_err(|error| Fault::permanent("encode item", error))?;
         let update = Update::builder()
             .table_name(table)
-            .set_key(Some(Key::Invoice(self.tenant_id, id).attributes()))
+            .set_key(Some(printed.attributes()))
             .update_expression("SET #pdf = :pdf")
             .condition_expression(
                 "attribute_exists(pk) AND (attribute_not_exists(#pdf) OR attribute_type(#pdf, :null))",
@@ -236,7 +247,7 @@ impl TenantStore<'_> {
             .expression_attribute_names("#pdf", PDF)
             .expression_attribute_values(":pdf", record)
             .expression_attribute_values(":null", AttributeValue::S("NULL".to_owned()));
-        let actions = vec![action(update)?, outbox::row(table, &id.to_string(), fact, pdf.ready_at)?];
+        let actions = vec![action(update)?, outbox::row(table, &about.to_string(), fact, pdf.ready_at)?];
         self.world.transact(actions).await.map(drop)
     }
 

@@ -58,7 +58,7 @@ pub use recount::CountedLane;
 pub use redemptions::RedeemOutcome;
 pub use refused_usage::REFUSING_SUBSCRIPTIONS_MAX;
 pub use segments::{Break, Unread};
-pub use settlement::{Ending, Record, SettleOutcome, Settling};
+pub use settlement::{Ending, Record, SettleOutcome, Settling, StoredCreditNote};
 pub use tenants::CreateOutcome;
 pub use usage::{GROUPS_MAX, GroupDigest, LaneHour, LaneLog, group_digest};
 pub use webhooks::{Attempt, Delivery, DeliveryStatus, ENDPOINTS_MAX, Endpoint};

@@ -1,4 +1,4 @@
-//! The table `invoices`: what becomes of an issued invoice. Payments, credit notes, and its end.
+//! The table `invoices`: what becomes of an issued invoice. Payments, credit notes with their PDFs, and its end.
 //!
 //! Invariants: the state of the invoice, the payment or note, the ledger's entries and the facts are one transaction, on
 //! the condition that the invoice is as it was loaded; a payment or note is written once for each id, however often it is
@@ -9,11 +9,11 @@ use super::{
     TenantStore,
     dynamo::{self, Range, Transacted},
     invoice_shape,
-    invoices::{self, StoredInvoice},
+    invoices::{self, PdfRecord, StoredInvoice},
     item::{self, Item},
     key::{self, Key},
     ledger, outbox,
-    settlement_shape::{Beside, CreditNoteV1, PaymentV1, REVISION, SETTLEMENT},
+    settlement_shape::{self, Beside, CreditNoteV1, PaymentV1, REVISION, SETTLEMENT},
 };
 use crate::Fault;
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
@@ -32,6 +32,15 @@ pub struct Ending {
     pub request: String,
     /// Why.
     pub reason: String,
+}
+
+/// A credit note as it lies in the table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredCreditNote {
+    /// The credit note.
+    pub note: CreditNote,
+    /// Its PDF, once it was printed.
+    pub pdf: Option<PdfRecord>,
 }
 
 /// What is written beside the invoice.
@@ -121,23 +130,35 @@ impl TenantStore<'_> {
     }
 
     /// The credit notes of an invoice, oldest first.
-    pub async fn credit_notes(&self, id: InvoiceId) -> Result<Vec<CreditNote>, Fault> {
+    pub async fn credit_notes(&self, id: InvoiceId) -> Result<Vec<StoredCreditNote>, Fault> {
         let items = self.beside(key::credit_notes(id)).await?;
-        let note = |item| item::read::<CreditNoteV1>(item)?.try_into();
-        let mut notes = items.into_iter().map(note).collect::<Result<Vec<CreditNote>, Fault>>()?;
-        notes.sort_by(|a, b| (a.issued_at, a.number.as_str()).cmp(&(b.issued_at, b.number.as_str())));
+        let mut notes = items.into_iter().map(settlement_shape::read_note).collect::<Result<Vec<_>, Fault>>()?;
+        notes.sort_by(|StoredCreditNote { note: a, .. }, StoredCreditNote { note: b, .. }| {
+            (a.issued_at, a.number.as_str()).cmp(&(b.issued_at, b.number.as_str()))
+        });
         Ok(notes)
     }
 
     /// The credit note `id`.
-    pub async fn credit_note(&self, id: CreditNoteId) -> Result<Option<CreditNote>, Fault> {
+    pub async fn credit_note(&self, id: CreditNoteId) -> Result<Option<StoredCreditNote>, Fault> {
         let table = &self.world.settings().invoices_table;
         let Some(item) = self.world.get_item(table, &Key::CreditNoteOf(self.tenant_id, id)).await? else {
             return Ok(None);
         };
         let invoice_id = item::parse(item::text(&item, "invoiceId")?)?;
         let item = self.world.get_item(table, &Key::CreditNote(self.tenant_id, invoice_id, id)).await?;
-        item.map(|item| item::read::<CreditNoteV1>(item)?.try_into()).transpose()
+        item.map(settlement_shape::read_note).transpose()
+    }
+
+    /// Records that the PDF of `note` lies in the bucket, and the fact that says so; a second time changes nothing.
+    pub async fn record_credit_note_pdf(
+        &self,
+        note: &CreditNote,
+        pdf: &PdfRecord,
+        fact: &Message,
+    ) -> Result<(), Fault> {
+        let printed = Key::CreditNote(self.tenant_id, note.invoice_id, note.id);
+        self.record_pdf_of(&printed, note.invoice_id, pdf, fact).await
     }
 
     /// How many credit note numbers the tenant has used.

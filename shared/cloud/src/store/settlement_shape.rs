@@ -1,8 +1,9 @@
 //! The stored shapes of what becomes of an invoice: the record beside it, payments, and credit notes. Frozen.
 
 use super::{
-    item::{Item, Stored},
-    settlement::Ending,
+    invoice_shape::PDF,
+    item::{self, Item, Stored},
+    settlement::{Ending, StoredCreditNote},
 };
 use crate::Fault;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -108,6 +109,13 @@ pub(super) fn take(item: &mut Item) -> Result<Beside, Fault> {
     let stored: SettlementV1 =
         serde_dynamo::from_attribute_value(attribute).map_err(|error| Fault::permanent("decode item", error))?;
     Ok(stored.into())
+}
+
+/// The credit note in an item; the record of its PDF, which is written later, lies beside its frozen shape.
+pub(super) fn read_note(mut item: Item) -> Result<StoredCreditNote, Fault> {
+    let pdf = item.remove(PDF).map(serde_dynamo::from_attribute_value).transpose();
+    let pdf = pdf.map_err(|error| Fault::permanent("decode item", error))?;
+    Ok(StoredCreditNote { note: item::read::<CreditNoteV1>(item)?.try_into()?, pdf })
 }
 
 impl Beside {
@@ -253,9 +261,9 @@ pub(super) fn currency(text: &str) -> Result<Currency, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::item::{
-        self,
-        tests::{golden, json},
+    use crate::store::{
+        invoices::PdfRecord,
+        item::tests::{golden, json},
     };
     use serde_json::Value;
 
@@ -288,5 +296,15 @@ mod tests {
         let note = CreditNote::try_from(item::read::<CreditNoteV1>(golden(NOTE)).unwrap()).unwrap();
         assert_eq!((note.total.to_string().as_str(), note.tax_minor(), note.lines.len()), ("1.19 USD", 19, 1));
         assert_eq!(json(&CreditNoteV1::from(&note)), item_of(NOTE));
+    }
+    #[test]
+    fn the_pdf_of_a_credit_note_lies_beside_it() {
+        let ready_at = "2026-06-10T08:00:05Z".parse().unwrap();
+        let record = PdfRecord { key: "ten_1/cn_1.pdf".to_owned(), ready_at };
+        let mut item = golden(NOTE);
+        assert_eq!(read_note(item.clone()).unwrap().pdf, None);
+        item.insert(PDF.to_owned(), serde_dynamo::to_attribute_value(&record).unwrap());
+        let stored = read_note(item).unwrap();
+        assert_eq!((stored.note.number.as_str(), stored.pdf), ("ACME-CN-0001", Some(record)));
     }
 }

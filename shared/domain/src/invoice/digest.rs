@@ -1,4 +1,4 @@
-//! The identity of an issued invoice: one SHA-256 over everything that it charges.
+//! The identity of an issued invoice: one SHA-256 over everything that it charges. That of a credit note is beside it.
 //!
 //! A PDF is not byte-identical each time it is printed; this digest, kept beside it, tells whether two say the same.
 //! Invariant: the texts under the digest are frozen. Version 1 is that of an invoice whose lines it can say: fees, and
@@ -6,6 +6,7 @@
 //! seats, adjustments, and what stands between the lines and the total. An invoice has the first version that says all of
 //! it, so that what it says decides alone, however it was stored.
 
+mod credit_note;
 mod third;
 
 use super::{Line, LineDetail, Open, Statement};

@@ -5,7 +5,7 @@ use crate::{
     body::exact_text,
     routes::{PeriodBody, subscriptions::PlanPinned},
 };
-use cloud::store::StoredInvoice;
+use cloud::store::{PdfRecord, StoredInvoice};
 use domain::{
     Date, Timestamp,
     id::{CouponId, GrantId, InvoiceId, SubscriptionId, TenantId},
@@ -98,7 +98,7 @@ pub(crate) struct Invoice {
     pdf: Option<Pdf>,
 }
 
-/// The PDF of an invoice.
+/// The PDF of an invoice or credit note.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Pdf {
@@ -202,8 +202,14 @@ impl From<StoredInvoice> for Invoice {
             finalized_at: issued.map(|open| open.finalized_at),
             due_at: issued.map(|open| open.due_at),
             digest: issued.map(invoice::digest),
-            pdf: pdf.map(|pdf| Pdf { ready_at: pdf.ready_at }),
+            pdf: pdf.as_ref().map(Pdf::from),
         }
+    }
+}
+
+impl From<&PdfRecord> for Pdf {
+    fn from(pdf: &PdfRecord) -> Self {
+        Self { ready_at: pdf.ready_at }
     }
 }
 

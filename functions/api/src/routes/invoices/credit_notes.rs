@@ -1,7 +1,8 @@
 //! Credit notes: what is taken back of an invoice that was issued.
 
 use super::{
-    answer::Tax,
+    PdfLink,
+    answer::{Pdf, Tax},
     settling::{Asked, Attempt, RECORDS_MAX},
 };
 use crate::{
@@ -16,7 +17,7 @@ use crate::{
     state::Api,
 };
 use axum::extract::{Path, State};
-use cloud::store::Record;
+use cloud::store::{Record, StoredCreditNote};
 use domain::{
     Timestamp, Violation,
     id::{CreditNoteId, InvoiceId, TenantId},
@@ -72,6 +73,10 @@ pub(crate) struct CreditNote {
     reason: String,
     /// A text to the payer.
     memo: Option<String>,
+    /// SHA-256 of all that it says, in hex; the same is kept with the PDF.
+    digest: String,
+    /// Its PDF; `null` until it was printed.
+    pdf: Option<Pdf>,
 }
 
 /// What a credit note takes back of one line.
@@ -120,8 +125,8 @@ pub(crate) struct LineToCredit {
     amount_minor: Option<i64>,
 }
 
-impl From<invoice::CreditNote> for CreditNote {
-    fn from(note: invoice::CreditNote) -> Self {
+impl From<StoredCreditNote> for CreditNote {
+    fn from(StoredCreditNote { note, pdf }: StoredCreditNote) -> Self {
         let line = |line: invoice::CreditedLine| {
             let invoice::CreditedLine { key, description, amount_minor } = line;
             CreditedLine { key, description, amount_minor }
@@ -136,6 +141,8 @@ impl From<invoice::CreditNote> for CreditNote {
             currency: note.total.currency.to_string(),
             total_minor: note.total.amount_minor,
             tax_minor: note.tax_minor(),
+            digest: note.digest(),
+            pdf: pdf.as_ref().map(Pdf::from),
             taxes: note.taxes.iter().map(Tax::from).collect(),
             lines: note.lines.into_iter().map(line).collect(),
             applied_minor: note.applied_minor,
@@ -201,16 +208,17 @@ pub(crate) async fn issue(
     Ok((StatusCode::CREATED, axum::Json(note.into())))
 }
 
-async fn issue_once(asked: &Asked<'_>, profile: &Tenant, new: &invoice::NewCreditNote) -> Attempt<invoice::CreditNote> {
+async fn issue_once(asked: &Asked<'_>, profile: &Tenant, new: &invoice::NewCreditNote) -> Attempt<StoredCreditNote> {
     let store = asked.store();
     let Some(before) = store.invoice(asked.id).await? else { return Ok(Err(Problem::not_found())) };
     let earlier = store.credit_notes(asked.id).await?;
-    if let Some(note) = earlier.iter().find(|note| note.id == new.id) {
-        return Ok(Ok(note.clone()));
+    if let Some(stored) = earlier.iter().find(|stored| stored.note.id == new.id) {
+        return Ok(Ok(stored.clone()));
     }
     if earlier.len() >= RECORDS_MAX {
         return Ok(Err(Refusal::TooMany(earlier.len()).into()));
     }
+    let earlier: Vec<invoice::CreditNote> = earlier.into_iter().map(|stored| stored.note).collect();
     let used = store.credit_note_numbers_used().await?;
     let number = profile.invoice_number.credit_note(&profile.slug, used + 1);
     let (note, after) = match before.standing().credit(new, &earlier, number, asked.now) {
@@ -219,7 +227,7 @@ async fn issue_once(asked: &Asked<'_>, profile: &Tenant, new: &invoice::NewCredi
     };
     let facts = asked.credited(&note, &before, &after)?;
     asked.settle(&before, &after, Record::CreditNote(Box::new(note.clone()), used), &facts).await?;
-    Ok(Ok(note))
+    Ok(Ok(StoredCreditNote { note, pdf: None }))
 }
 
 /// List the credit notes of an invoice, oldest first
@@ -257,4 +265,29 @@ pub(crate) async fn get(
 ) -> Result<axum::Json<CreditNote>, Problem> {
     let note = api.store(&tenant).credit_note(routes::id(&id)?).await?.ok_or_else(Problem::not_found)?;
     Ok(axum::Json(note.into()))
+}
+
+/// Get a link to the PDF of a credit note
+///
+/// It works for five minutes. 409 `pdf_not_ready` until the PDF was printed, which follows the note in moments.
+#[utoipa::path(
+    get, path = "/v1/credit-notes/{id}/pdf", operation_id = "getCreditNotePdf", tag = "Invoices", security(("tenantKey" = []), ("platformKey" = [])),
+    params(
+        ("id" = String, Path, description = "Which credit note."),
+        ("tenant" = Option<String>, Query, description = "Id or slug; the platform must send it."),
+    ),
+    responses(
+        (status = 200, body = PdfLink, description = "The link."),
+        (status = 409, body = crate::problem::ProblemBody<'_>, content_type = "application/problem+json",
+            description = "Not printed yet."),
+        ReadRefusals,
+    )
+)]
+pub(crate) async fn pdf(
+    State(api): State<Api>,
+    TenantScope(tenant): TenantScope,
+    Path(id): Path<String>,
+) -> Result<axum::Json<PdfLink>, Problem> {
+    let stored = api.store(&tenant).credit_note(routes::id(&id)?).await?.ok_or_else(Problem::not_found)?;
+    super::link(&api, stored.pdf.as_ref().map(|pdf| (pdf, &stored.note.number))).await
 }

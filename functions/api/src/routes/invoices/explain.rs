@@ -132,6 +132,7 @@ pub(crate) async fn explain(
         None => None,
     };
     let notes = api.store(&tenant).credit_notes(statement.id).await?;
+    let notes: Vec<CreditNote> = notes.into_iter().map(|stored| stored.note).collect();
     let number = stored.invoice.issued().map(|open| open.number.to_string());
     Ok(axum::Json(LineExplained { number, source, ..explained(statement, place, &notes) }))
 }

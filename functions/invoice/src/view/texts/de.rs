@@ -1,6 +1,6 @@
 //! German.
 
-use super::{LineTexts, Texts};
+use super::{CreditNoteTexts, LineTexts, Texts};
 
 pub(in crate::view) const TEXTS: Texts = Texts {
     title: "Rechnung",
@@ -63,5 +63,19 @@ pub(in crate::view) const TEXTS: Texts = Texts {
         discount: |percent| format!("Rabatt von {percent}"),
         at_most: |amount| format!("Höchstens {amount}"),
         beyond_commitment: |amount, factor| format!("Über dem zugesagten Betrag von {amount}, mal {factor}"),
+    },
+    credit_note: CreditNoteTexts {
+        title: "Rechnungskorrektur",
+        number: "Korrekturnummer",
+        date: "Datum der Korrektur",
+        invoice: "Zu Rechnung",
+        invoice_date: "Datum der Rechnung",
+        credited: "gutgeschrieben",
+        total: "Gutgeschrieben",
+        applied: |number| format!("Davon mit {number} verrechnet"),
+        refunded: "Davon ausgezahlt",
+        kept: "Davon Guthaben für künftige Rechnungen",
+        reason: |reason| format!("Grund: {reason}"),
+        questions: |email| format!("Fragen zu dieser Korrektur? Schreiben Sie an {email}."),
     },
 };

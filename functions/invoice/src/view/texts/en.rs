@@ -1,6 +1,6 @@
 //! English.
 
-use super::{LineTexts, Texts};
+use super::{CreditNoteTexts, LineTexts, Texts};
 
 pub(in crate::view) const TEXTS: Texts = Texts {
     title: "Invoice",
@@ -63,5 +63,19 @@ pub(in crate::view) const TEXTS: Texts = Texts {
         discount: |percent| format!("Discount of {percent}"),
         at_most: |amount| format!("At most {amount}"),
         beyond_commitment: |amount, factor| format!("Beyond the commitment of {amount}, times {factor}"),
+    },
+    credit_note: CreditNoteTexts {
+        title: "Credit note",
+        number: "Credit note number",
+        date: "Date of issue",
+        invoice: "For invoice",
+        invoice_date: "Date of the invoice",
+        credited: "credited",
+        total: "Amount credited",
+        applied: |number| format!("Of which set off against {number}"),
+        refunded: "Of which paid back",
+        kept: "Of which credit for later invoices",
+        reason: |reason| format!("Reason: {reason}"),
+        questions: |email| format!("Questions about this credit note? Write to {email}."),
     },
 };

@@ -1,6 +1,6 @@
 //! French. White space before a colon or a question mark must not end a line.
 
-use super::{LineTexts, Texts};
+use super::{CreditNoteTexts, LineTexts, Texts};
 
 pub(in crate::view) const TEXTS: Texts = Texts {
     title: "Facture",
@@ -63,5 +63,19 @@ pub(in crate::view) const TEXTS: Texts = Texts {
         discount: |percent| format!("Remise de {percent}"),
         at_most: |amount| format!("Au plus {amount}"),
         beyond_commitment: |amount, factor| format!("Au-delà de l’engagement de {amount}, multiplié par {factor}"),
+    },
+    credit_note: CreditNoteTexts {
+        title: "Avoir",
+        number: "Numéro d’avoir",
+        date: "Date d’émission",
+        invoice: "Facture d’origine",
+        invoice_date: "Date de la facture",
+        credited: "à votre crédit",
+        total: "Montant de l’avoir",
+        applied: |number| format!("Dont imputé sur {number}"),
+        refunded: "Dont remboursé",
+        kept: "Dont reporté sur vos prochaines factures",
+        reason: |reason| format!("Motif\u{a0}: {reason}"),
+        questions: |email| format!("Une question sur cet avoir\u{a0}? Écrivez à {email}."),
     },
 };

@@ -1,6 +1,6 @@
 //! Japanese.
 
-use super::{LineTexts, Texts};
+use super::{CreditNoteTexts, LineTexts, Texts};
 
 pub(in crate::view) const TEXTS: Texts = Texts {
     title: "請求書",
@@ -63,5 +63,19 @@ pub(in crate::view) const TEXTS: Texts = Texts {
         discount: |percent| format!("{percent} 割引"),
         at_most: |amount| format!("上限 {amount}"),
         beyond_commitment: |amount, factor| format!("確約額 {amount} の超過分、{factor} 倍"),
+    },
+    credit_note: CreditNoteTexts {
+        title: "クレジットノート",
+        number: "クレジットノート番号",
+        date: "発行日",
+        invoice: "対象の請求書",
+        invoice_date: "請求書の発行日",
+        credited: "減額分",
+        total: "減額合計",
+        applied: |number| format!("うち {number} への充当"),
+        refunded: "うちご返金",
+        kept: "うち今後のご請求への充当",
+        reason: |reason| format!("理由：{reason}"),
+        questions: |email| format!("本書についてのお問い合わせは {email} までご連絡ください。"),
     },
 };

@@ -1,6 +1,6 @@
 //! No language lacks a text, nor prints one that is not its own.
 
-use super::{LineTexts, Texts};
+use super::{CreditNoteTexts, LineTexts, Texts};
 use crate::view::language::Language;
 use domain::locale::Locale;
 use rstest::rstest;
@@ -17,7 +17,7 @@ fn all(texts: &Texts) -> Vec<String> {
         title, paid, from, bill_to, tax_id, invoice_number, date_of_issue, date_due, billing_period, purchase_order,
         due, nothing_to_pay, credited, description, quantity, unit_price, amount, subtotal, tax, tax_included, total,
         credits_applied, amount_due, amount_credited, exempt, reverse_charge, nothing_is_due, in_your_favour, pay_by,
-        questions, page, line,
+        questions, page, line, credit_note,
     } = texts;
     let mut out: Vec<String> = [
         title, paid, from, bill_to, invoice_number, date_of_issue, date_due, billing_period, purchase_order,
@@ -28,6 +28,20 @@ fn all(texts: &Texts) -> Vec<String> {
     .into();
     out.extend([tax_id(a), due(a), questions(a), tax_included(a, b), pay_by(a, b), tax(a, b, c)]);
     out.extend(all_of_line(line));
+    out.extend(all_of_credit_note(credit_note));
+    out
+}
+
+#[rustfmt::skip]
+fn all_of_credit_note(texts: &CreditNoteTexts) -> Vec<String> {
+    let [a, ..] = GIVEN;
+    let CreditNoteTexts {
+        title, number, date, invoice, invoice_date, credited, total, applied, refunded, kept, reason, questions,
+    } = texts;
+    let mut out: Vec<String> = [title, number, date, invoice, invoice_date, credited, total, refunded, kept]
+        .map(|text| (*text).to_owned())
+        .into();
+    out.extend([applied, reason, questions].map(|text| text(a)));
     out
 }
 
@@ -79,10 +93,10 @@ fn no_figure_gets_lost() {
         let texts = all(Language::of(locale).texts);
         texts.iter().map(|text| GIVEN.iter().filter(|given| text.contains(**given)).count()).collect()
     };
-    // 10 + 3 texts have one, 6 + 2 have two, 2 have three.
+    // 10 + 3 + 3 texts have one, 6 + 2 have two, 2 have three.
     let english = figures(Locale::En);
     let with = |count: usize| english.iter().filter(|found| **found == count).count();
-    assert_eq!((with(1), with(2), with(3)), (13, 8, 2));
+    assert_eq!((with(1), with(2), with(3)), (16, 8, 2));
     for locale in Locale::ALL {
         assert_eq!(figures(locale), english, "{locale:?}");
     }

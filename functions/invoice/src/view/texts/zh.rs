@@ -1,6 +1,6 @@
 //! Chinese, in simplified characters.
 
-use super::{LineTexts, Texts};
+use super::{CreditNoteTexts, LineTexts, Texts};
 
 pub(in crate::view) const TEXTS: Texts = Texts {
     title: "账单",
@@ -63,5 +63,19 @@ pub(in crate::view) const TEXTS: Texts = Texts {
         discount: |percent| format!("折扣 {percent}"),
         at_most: |amount| format!("最高 {amount}"),
         beyond_commitment: |amount, factor| format!("超出承诺金额 {amount} 的部分，乘以 {factor}"),
+    },
+    credit_note: CreditNoteTexts {
+        title: "贷项通知单",
+        number: "通知单编号",
+        date: "开具日期",
+        invoice: "原账单",
+        invoice_date: "原账单日期",
+        credited: "已贷记",
+        total: "贷记总额",
+        applied: |number| format!("其中抵减 {number}"),
+        refunded: "其中退款",
+        kept: "其中结转至后续账单",
+        reason: |reason| format!("原因：{reason}"),
+        questions: |email| format!("如对本通知单有疑问，请发送邮件至 {email}。"),
     },
 };
