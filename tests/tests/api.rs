@@ -16,6 +16,8 @@ mod add_ons;
 mod adjusted;
 #[path = "api/billing_progress.rs"]
 mod billing_progress;
+#[path = "api/canceled.rs"]
+mod canceled;
 #[path = "api/coupons.rs"]
 mod coupons;
 #[path = "api/credits.rs"]

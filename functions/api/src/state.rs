@@ -9,6 +9,7 @@
 //! never is. The watermark is remembered, as what it has proven stays true: it may only be behind, and it is raised at most
 //! once in [`WATERMARK_KEPT`]. That a day was marked as late is remembered as long as the mark counts for what comes after it.
 
+use crate::problem::Problem;
 use cloud::{
     Fault, TenantStore, World,
     store::{GroupDigest, StoredApiKey},
@@ -95,7 +96,7 @@ struct RememberedTenant {
     read_at: Timestamp,
 }
 
-/// What of a tenant is asked for with every event. It never changes, but for when usage is refused; of the layouts those
+/// What of a tenant is asked for with every event. It never changes, but for when usage is refused and its end; of the layouts those
 /// of the hours of which there can be events do not.
 #[derive(Debug, PartialEq)]
 pub(crate) struct KnownTenant {
@@ -106,6 +107,8 @@ pub(crate) struct KnownTenant {
     pub(crate) layouts: Layouts,
     /// When its usage is refused, which changes with its subscriptions.
     pub(crate) refused_usage: RefusedUsage,
+    /// Since when it is no customer any more.
+    pub(crate) canceled_at: Option<Timestamp>,
 }
 
 impl RememberedTenant {
@@ -119,6 +122,14 @@ impl KnownTenant {
     /// Whether `name` is this tenant's id or slug.
     pub(crate) fn is_named(&self, name: &str) -> bool {
         name == self.slug.as_str() || name.parse() == Ok(self.id)
+    }
+
+    /// Refuses what would charge something new to a tenant that was canceled.
+    pub(crate) fn is_customer(&self) -> Result<(), Problem> {
+        match self.canceled_at {
+            None => Ok(()),
+            Some(_) => Err(Problem::conflict("tenant_canceled", "the tenant is no customer any more")),
+        }
     }
 
     /// IANA name of its time zone.
@@ -215,9 +226,9 @@ impl Api {
         };
         let Some(id) = id else { return Ok(None) };
         let Some(tenant) = self.world().store(id).tenant().await? else { return Ok(None) };
-        let Tenant { slug, time_zone, usage_log: layouts, refused_usage, .. } = tenant;
+        let Tenant { slug, time_zone, usage_log: layouts, refused_usage, canceled_at, .. } = tenant;
         let refused_usage = refused_usage.unwrap_or_default();
-        let tenant = Arc::new(KnownTenant { id, slug, time_zone, layouts, refused_usage });
+        let tenant = Arc::new(KnownTenant { id, slug, time_zone, layouts, refused_usage, canceled_at });
         let mut tenants = lock(&self.0.tenants);
         if tenants.len() >= TENANT_NAMES_MAX {
             tenants.clear();

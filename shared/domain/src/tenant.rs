@@ -52,6 +52,8 @@ pub struct Tenant {
     pub usage_log: Layouts,
     /// When its usage is refused, as its subscriptions say; `None` if none of them ever refuses any.
     pub refused_usage: Option<RefusedUsage>,
+    /// Since when it is no customer any more: nothing new is charged to it, and usage from then on is not taken.
+    pub canceled_at: Option<Timestamp>,
     /// When it was created.
     pub created_at: Timestamp,
 }
@@ -140,6 +142,7 @@ mod tests {
             payment_term_days: None,
             usage_log: Layouts::default(),
             refused_usage: None,
+            canceled_at: None,
             created_at: Timestamp::UNIX_EPOCH,
         }
     }

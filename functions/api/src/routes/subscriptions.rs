@@ -45,6 +45,7 @@ pub(crate) async fn create(
     Json(new): Json<NewSubscription>,
 ) -> Result<(StatusCode, axum::Json<Subscription>), Problem> {
     let now = api.world().now();
+    tenant.is_customer()?;
     let wanted = new.offered(&api, tenant.id).await?;
     let id = SubscriptionId::new(creation.uuid(&api, now));
     let start = new.start(id, tenant.id, &tenant.time_zone, &wanted, now)?;

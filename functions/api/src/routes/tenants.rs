@@ -1,8 +1,12 @@
 //! Tenants: the platform's customers, who are billed. The shape of an answer is in [`answer`].
 
 mod answer;
+mod status;
 
-use self::answer::{NumberFormat, TaxTreatment, Tenant};
+use self::{
+    answer::{NumberFormat, TaxTreatment, Tenant},
+    status::TenantStatus,
+};
 use crate::{
     auth::{Caller, Platform},
     body::{self, Json},
@@ -68,6 +72,9 @@ fn utc() -> String {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct TenantChange {
+    /// `canceled` for a customer that is none any more, which needs an end of each of its subscriptions; `active` for one
+    /// that is back.
+    status: Option<TenantStatus>,
     /// Name as printed on invoices.
     name: Option<String>,
     /// Where invoices go.
@@ -152,6 +159,7 @@ fn decide(new: NewTenant, id: TenantId, now: Timestamp) -> Result<domain::tenant
         payment_term_days: None,
         usage_log: Layouts::default(),
         refused_usage: None,
+        canceled_at: None,
         created_at: now,
     };
     tenant.check()?;
@@ -204,6 +212,9 @@ pub(crate) async fn get(
 /// Slug and time zone never change: invoice numbers and counted hours go by them. `usageShards` and `usageBucketMinutes`
 /// hold from an hour of the tenant's on that is at least 65 minutes ahead, as `usageLog` in the answer says, so that what was
 /// sent before keeps its place. They replace a change that is still to come, or follow it if it is nearer than that.
+///
+/// To cancel a tenant, end its subscriptions first: 409 `subscriptions_running` otherwise. What would charge something new to
+/// a canceled tenant answers 409 `tenant_canceled`; invoices of what was, payments and reading go on.
 #[utoipa::path(
     patch, path = "/v1/tenants/{tenant}", operation_id = "changeTenant", tag = "Tenants", security(("platformKey" = [])),
     params(("tenant" = String, Path, description = "Id or slug.")),
@@ -229,8 +240,13 @@ async fn replace(
 ) -> Result<Result<domain::tenant::Tenant, Problem>, Fault> {
     let store = api.world().store(id);
     let Some((revision, tenant)) = store.stored_tenant().await? else { return Ok(Err(Problem::not_found())) };
-    let tenant = match changed(tenant, change, api.world().now()) {
-        Ok(tenant) => tenant,
+    let now = api.world().now();
+    let canceled_at = match status::canceled_at(&store, &tenant, change.status, now).await? {
+        Ok(canceled_at) => canceled_at,
+        Err(problem) => return Ok(Err(problem)),
+    };
+    let tenant = match changed(tenant, change, now) {
+        Ok(tenant) => domain::tenant::Tenant { canceled_at, ..tenant },
         Err(violation) => return Ok(Err(violation.into())),
     };
     if store.replace_tenant(revision, &tenant).await? {

@@ -60,6 +60,7 @@ pub(crate) fn parties(locale: Locale) -> Made<(Tenant, cloud::Seller)> {
         time_zone: TimeZone::UTC,
         usage_log: Layouts::default(),
         refused_usage: None,
+        canceled_at: None,
         created_at: Timestamp::UNIX_EPOCH,
     };
     let seller = cloud::Seller {

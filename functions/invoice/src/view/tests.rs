@@ -88,6 +88,7 @@ pub(super) fn parties(locale: Locale) -> (Tenant, Seller) {
         time_zone: TimeZone::UTC,
         usage_log: Layouts::default(),
         refused_usage: None,
+        canceled_at: None,
         created_at: ISSUED_AT.parse().unwrap(),
     };
     let seller = Seller {

@@ -3,7 +3,7 @@
 //!
 //! Invariant: every write that changes the terms of a subscription, or adds one, replaces the tenant's item as well, on the
 //! condition that nobody did since the subscriptions were read. Of two at once one is refused, and reads again what the
-//! other wrote. A tenant of whom no subscription ever refuses usage has its subscriptions not read at all. A run changes
+//! other wrote. One that was canceled has its subscriptions neither changed nor added to. A tenant of whom no subscription ever refuses usage has its subscriptions not read at all. A run changes
 //! no terms.
 
 use super::{
@@ -59,6 +59,10 @@ impl TenantStore<'_> {
     ) -> Result<TransactWriteItem, Fault> {
         let tenant = self.stored_tenant().await?;
         let (revision, tenant) = tenant.ok_or_else(|| Fault::permanent("keep refused usage", "no such tenant"))?;
+        if tenant.canceled_at.is_some() {
+            // Whoever asks again is told so.
+            return Err(Fault::Conflict { operation: "change the subscriptions of a tenant that was canceled" });
+        }
         let concerned = tenant.refused_usage.is_some() || after.ever_refuses_usage();
         let refused = if concerned { self.refused_usage(after, now).await? } else { None };
         let number = |n: u64| AttributeValue::N(n.to_string());

@@ -71,6 +71,9 @@ struct TenantV1 {
     /// Absent as long as no subscription ever refuses usage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     refused_usage: Option<Vec<RefusedSpanV1>>,
+    /// Absent of whoever is a customer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    canceled_at: Option<Timestamp>,
     /// Grows with every replacement and with every change of a subscription's terms; absent before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     revision: Option<u64>,
@@ -192,6 +195,7 @@ fn read_revised(item: Item) -> Result<(u64, Tenant), Fault> {
         payment_term_days: stored.payment_term_days,
         usage_log: read_layouts(&stored.usage_log),
         refused_usage: stored.refused_usage.map(refused_usage::read),
+        canceled_at: stored.canceled_at,
         created_at: stored.created_at,
     };
     Ok((stored.revision.unwrap_or_default(), tenant))
@@ -237,6 +241,7 @@ fn shape(tenant: &Tenant, revision: Option<u64>) -> TenantV1 {
         invoice_number: number(&tenant.invoice_number),
         payment_term_days: tenant.payment_term_days,
         refused_usage: tenant.refused_usage.as_ref().map(refused_usage::shape),
+        canceled_at: tenant.canceled_at,
         revision,
     }
 }
@@ -290,6 +295,7 @@ mod tests {
             payment_term_days: None,
             usage_log: Layouts::default(),
             refused_usage: None,
+            canceled_at: None,
             created_at: "2026-05-20T12:30:00Z".parse().unwrap(),
         }
     }
@@ -357,6 +363,16 @@ mod tests {
         ]);
         let mut expect = frozen();
         expect.extend(map([("refused_usage", refused), ("revision", digits("1"))]));
+        assert_eq!(written, expect);
+        assert_eq!(read_revised(written).unwrap(), (1, tenant));
+    }
+
+    #[test]
+    fn an_end_is_frozen_too() {
+        let tenant = Tenant { canceled_at: Some("2026-05-21T00:00:00Z".parse().unwrap()), ..acme() };
+        let written = item::write(&Key::Tenant(tenant.id), &shape(&tenant, Some(1))).unwrap();
+        let mut expect = frozen();
+        expect.extend(map([("canceled_at", text("2026-05-21T00:00:00Z")), ("revision", digits("1"))]));
         assert_eq!(written, expect);
         assert_eq!(read_revised(written).unwrap(), (1, tenant));
     }

@@ -82,6 +82,7 @@ pub(crate) async fn create(
 ) -> Result<(StatusCode, axum::Json<Invoice>), Problem> {
     let now = api.world().now();
     let id = InvoiceId::new(creation.uuid(&api, now));
+    tenant.is_customer()?;
     let lines = statement(&tenant, id, new, now)?;
     billing::issue(api.world(), tenant.id, lines, &correlation_id).await?;
     issued(&api, &tenant, id).await
@@ -154,6 +155,7 @@ mod tests {
             time_zone: TimeZone::get("Europe/Berlin").unwrap(),
             layouts: usage_log::Layouts::default(),
             refused_usage: domain::subscription::RefusedUsage::default(),
+            canceled_at: None,
         };
         // Already 2 June in Berlin.
         let now = "2026-06-01T22:30:00Z".parse().unwrap();

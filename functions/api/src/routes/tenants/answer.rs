@@ -1,5 +1,6 @@
 //! A tenant as it is answered, and the settings that are sent as they are answered.
 
+use super::status::TenantStatus;
 use domain::{Timestamp, id::TenantId, invoice, usage::Layout};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -14,6 +15,10 @@ pub(crate) struct Tenant {
     /// Short unique name, usable wherever the id is.
     #[schema(example = "acme")]
     slug: String,
+    /// Whether it is a customer.
+    status: TenantStatus,
+    /// Since when it is none any more.
+    canceled_at: Option<Timestamp>,
     /// Name as printed on invoices.
     #[schema(example = "Acme GmbH")]
     name: String,
@@ -122,6 +127,8 @@ impl Tenant {
     pub(super) fn at(now: Timestamp, tenant: domain::tenant::Tenant) -> Self {
         let layout = |(from, Layout { shards, bucket_minutes })| UsageLayout { from, shards, bucket_minutes };
         Self {
+            status: TenantStatus::of(&tenant),
+            canceled_at: tenant.canceled_at,
             usage_log: tenant.usage_log.current_and_coming(now).into_iter().map(layout).collect(),
             id: tenant.id,
             slug: tenant.slug.to_string(),

@@ -162,6 +162,7 @@ mod tests {
             time_zone: TimeZone::get("Europe/Berlin").unwrap(),
             layouts: Layouts::default(),
             refused_usage: domain::subscription::RefusedUsage::default(),
+            canceled_at: None,
         }
     }
 

@@ -121,6 +121,9 @@ fn read(
         let message = "usage of this time is refused: all subscriptions in force are paused without usage";
         return Err(Violation::new("/time", "subscription_paused", message));
     }
+    if tenant.canceled_at.is_some_and(|end| occurred_at >= end) {
+        return Err(Violation::new("/time", "tenant_canceled", "the tenant was no customer any more"));
+    }
     check_picked(meters, event.event_type)?;
     let at =
         readings.iter().position(|reading| Arc::ptr_eq(&reading.tenant, &tenant) || reading.tenant.id == tenant.id);

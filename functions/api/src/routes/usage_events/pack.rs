@@ -109,7 +109,7 @@ mod tests {
         let id = TenantId::derived(&[slug]);
         let (time_zone, layouts) = (TimeZone::UTC, Layouts::default());
         let refused_usage = domain::subscription::RefusedUsage::default();
-        let tenant = Arc::new(KnownTenant { id, slug: slug_of, time_zone, layouts, refused_usage });
+        let tenant = Arc::new(KnownTenant { id, slug: slug_of, time_zone, layouts, refused_usage, canceled_at: None });
         let mut builder = Builder::default();
         for position in 0..count {
             // {"x":"…"} is eight bytes around the text.

@@ -27,7 +27,8 @@ fn tenant(slug: &str) -> Arc<KnownTenant> {
     let paused = RefusedSpan { from: instant("2026-05-20T10:00:00Z"), until: Some(instant("2026-05-20T10:30:00Z")) };
     let refused_usage = RefusedUsage::new(if slug == "acme" { vec![paused] } else { Vec::new() });
     let (id, layouts) = (TenantId::derived(&[slug]), Layouts::default());
-    Arc::new(KnownTenant { id, slug: slug_of, time_zone, layouts, refused_usage })
+    let canceled_at = (slug == "gone").then(|| instant("2026-05-30T00:00:00Z"));
+    Arc::new(KnownTenant { id, slug: slug_of, time_zone, layouts, refused_usage, canceled_at })
 }
 
 fn meters() -> MeterIndex {
@@ -82,6 +83,14 @@ fn word(verdict: &Verdict) -> String {
         Verdict::Rejected(violation) => format!("{} {}", violation.pointer, violation.code),
         Verdict::Retry => "retry".to_owned(),
     }
+}
+
+#[test]
+fn usage_of_whoever_is_no_customer_any_more_is_refused() {
+    let gone = Tenants { platform: false, default: Some(tenant("gone")), by_subject: HashMap::new() };
+    let at = |time: &str| event(&format!(r#""data":{{"bytes":1}},"time":"{time}""#));
+    let events = [at("2026-05-29T23:59:59Z"), at("2026-05-30T00:00:00Z")];
+    assert_eq!(verdicts(&gone, &events), ["accepted", "/time tenant_canceled"]);
 }
 
 fn event(more: &str) -> String {
