@@ -16,6 +16,8 @@ mod adjusted;
 mod billing_progress;
 #[path = "api/coupons.rs"]
 mod coupons;
+#[path = "api/credit_books.rs"]
+mod credit_books;
 #[path = "api/credits.rs"]
 mod credits;
 #[path = "api/document.rs"]

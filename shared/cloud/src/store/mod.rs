@@ -40,7 +40,7 @@ mod usage;
 mod watermark;
 mod webhooks;
 
-pub use adjusters::{ADJUSTER_ACTIONS_MAX, COUPONS_PER_INVOICE_MAX, GRANTS_PER_INVOICE_MAX, LoadedAdjusters};
+pub use adjusters::{ADJUSTER_ACTIONS_MAX, COUPONS_PER_INVOICE_MAX, GRANTS_PER_INVOICE_MAX, LoadedAdjusters, Used};
 pub use api_keys::StoredApiKey;
 pub use changes::{ChangeOutcome, ChangeRecord};
 pub use grants::GrantUse;
