@@ -7,6 +7,7 @@ mod laws;
 mod periods;
 mod previews;
 mod refused_usage;
+mod room;
 
 use super::*;
 use crate::{

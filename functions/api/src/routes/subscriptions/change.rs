@@ -312,6 +312,10 @@ async fn decide(
     let mut offers = billing::offers(api.world(), &shelf, &wanted).await?;
     let change = change(api, before, new, &mut offers).await?;
     let changed = before.change(&change, today, now, &offers).map_err(refused)?;
+    // Nothing else splits a period, and an end is never refused for want of room.
+    if matches!(change, Change::Plan { .. }) {
+        changed.after.check_room(changed.from, &offers).map_err(refused)?;
+    }
     Ok((changed, shelf))
 }
 
