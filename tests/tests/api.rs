@@ -20,6 +20,8 @@ mod billing_progress;
 mod canceled;
 #[path = "api/coupons.rs"]
 mod coupons;
+#[path = "api/credit_books.rs"]
+mod credit_books;
 #[path = "api/credits.rs"]
 mod credits;
 #[path = "api/document.rs"]

@@ -195,3 +195,41 @@ async fn an_event_whose_day_cannot_be_marked_is_not_taken() {
     assert_eq!((status, statuses), (503, vec![&json!("retry"), &json!("accepted")]), "{answer:#}");
     send(&local, &events).await;
 }
+
+/// Prices whose names are so long that an invoice has room for the adjustments of one period and a part of another.
+const LONG_PRICES: usize = 90;
+
+#[tokio::test]
+async fn adjustments_for_which_an_invoice_has_no_room_wait_for_the_next() {
+    let local = Local::open("2026-05-20T09:00:00Z".parse().unwrap()).await;
+    local.create_catalog().await;
+    local.create("/v1/tenants", json!({"slug": "acme", "name": "Acme"})).await;
+    let price = |n: usize| {
+        let (key, name) = (format!("calls-{n}"), "\u{1f600}".repeat(200));
+        json!({"key": key, "name": name, "meter": "calls", "model": {"type": "perUnit", "unitPrice": "1"}})
+    };
+    let prices: Vec<Value> = (0..LONG_PRICES).map(price).collect();
+    local.create("/v1/plans", json!({"slug": "long", "name": "Long", "currency": "EUR", "prices": prices})).await;
+    local.create("/v1/subscriptions?tenant=acme", json!({"plan": "long", "startsOn": "2026-05-01"})).await;
+    for instant in ["2026-06-01T02:00:00Z", "2026-07-01T02:00:00Z"] {
+        run_to(&local, instant).await;
+    }
+    // A call of May and two of June, on 3 July: on each price of both.
+    turn_to(&local, "2026-07-03T09:00:00Z");
+    let june = "2026-06-10T08:00:00Z";
+    send(&local, &[("e1", "2026-05-21T08:00:00Z", 0), ("e2", june, 0), ("e3", june, 0)]).await;
+    for instant in ["2026-08-01T02:00:00Z", "2026-09-01T02:00:00Z"] {
+        run_to(&local, instant).await;
+    }
+    let adjusted = |invoice: &Value, month: &str, minor: i64| {
+        let lines = invoice["lines"].as_array().unwrap().iter();
+        let of_month = lines.filter(|line| line["key"].as_str().unwrap().ends_with(&format!(".adjustment@{month}-01")));
+        of_month.inspect(|line| assert_eq!(line["amountMinor"], minor)).count()
+    };
+    let invoices = invoices(&local).await;
+    let counts: Vec<[usize; 2]> =
+        invoices.iter().map(|invoice| [adjusted(invoice, "2026-06", 200), adjusted(invoice, "2026-05", 100)]).collect();
+    let [[0, 0], [0, 0], [all, some], [0, rest]] = counts[..] else { panic!("{counts:?}") };
+    assert_eq!((all, some + rest), (LONG_PRICES, LONG_PRICES));
+    assert!(some > 0 && rest > 0, "{counts:?}");
+}

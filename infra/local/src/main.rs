@@ -1,5 +1,5 @@
 //! The `meterline` program: a local platform with its console page, the demo, what a workload would cost, how fast this
-//! machine is, and rebuilds.
+//! machine is, rebuilds, and checks of ledgers.
 
 use clap::{Args, Parser, Subcommand};
 use cloud::{Clock, Metrics, Random};
@@ -9,6 +9,7 @@ use meterline::{
     bench::{self, Row},
     cost::{self, Logged, Plan},
     demo::{self, Demo},
+    ledger::{self, LedgerCheck},
     platform::{Options, Platform},
     rebuild::{self, Rebuild},
     server::{DOWNLOADS, Server},
@@ -65,6 +66,21 @@ enum Command {
     Bench(Bench),
     /// Count a tenant's hours anew from the usage log of a running server, and compare them with what is stored.
     Rebuild(Recount),
+    /// Read all books of a tenant from a running server, and check every entry, every sum and the head.
+    Ledger(Books),
+}
+
+#[derive(Args)]
+struct Books {
+    /// Whose books: id or slug.
+    #[arg(long)]
+    tenant: String,
+    /// Where the API answers.
+    #[arg(long, default_value = "http://127.0.0.1:3000")]
+    url: String,
+    /// The platform key; also taken from METERLINE_KEY. A local server gives its own.
+    #[arg(long)]
+    key: Option<String>,
 }
 
 #[derive(Args)]
@@ -150,13 +166,16 @@ async fn main() -> ExitCode {
         // What is measured logs to nobody; what is modelled starts its own.
         Some(Command::Bench(_)) => None,
         Some(Command::Cost(_)) => start_logs(true),
-        Some(Command::Serve(_) | Command::Demo { .. } | Command::Rebuild(_)) | None => start_logs(false),
+        Some(Command::Serve(_) | Command::Demo { .. } | Command::Rebuild(_) | Command::Ledger(_)) | None => {
+            start_logs(false)
+        }
     };
     let outcome = match arguments.command {
         Some(Command::Demo { log, out, json }) => demo::run(&Demo { log, out, json }).await.map_err(Into::into),
         Some(Command::Cost(options)) => measure(&options, logged).await,
         Some(Command::Bench(options)) => run_bench(options).await,
         Some(Command::Rebuild(options)) => recount(options).await,
+        Some(Command::Ledger(options)) => check_books(options).await,
         Some(Command::Serve(options)) => serve(options).await,
         None => serve(arguments.serve).await,
     };
@@ -212,6 +231,15 @@ async fn recount(options: Recount) -> Result<(), Box<dyn Error>> {
     }
     let open = outcome.differences - outcome.repaired;
     Err(format!("{open} differences are not repaired; counters are by --repair, what broke the log is not").into())
+}
+
+async fn check_books(options: Books) -> Result<(), Box<dyn Error>> {
+    let Books { tenant, url, key } = options;
+    let key = key.or_else(|| std::env::var("METERLINE_KEY").ok());
+    match ledger::run(&LedgerCheck { tenant, url, key }, |line| println!("{line}")).await?.broken {
+        None => Ok(()),
+        Some(broken) => Err(broken.into()),
+    }
 }
 
 async fn serve(options: Serve) -> Result<(), Box<dyn Error>> {

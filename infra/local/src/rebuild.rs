@@ -1,9 +1,11 @@
 //! `meterline rebuild`: counts a tenant's hours anew on a running server, local or deployed, part by part.
 //!
-//! It says what each part came to, and of the differences the first, and the first that was not repaired. A local server
-//! gives its own page the platform key, and so it does here; for a deployed one the key must be sent.
+//! It says what each part came to, and of the differences the first, and the first that was not repaired.
 
-use crate::demo::{Api, ClientError};
+use crate::{
+    demo::ClientError,
+    session::{self, SessionError},
+};
 use domain::{Date, Timestamp};
 use jiff::tz::TimeZone;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -56,21 +58,12 @@ impl Outcome {
 /// Why it was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum RebuildError {
-    /// The client cannot be built.
-    #[error("the HTTP client cannot be built")]
-    Client(#[from] reqwest::Error),
+    /// There is no key.
+    #[error(transparent)]
+    Session(#[from] SessionError),
     /// A request failed.
     #[error("the server did not do it")]
     Api(#[from] ClientError),
-    /// The server is none that gives its key away.
-    #[error("{url} gives no platform key: send it with --key or METERLINE_KEY")]
-    Key {
-        /// Where it was asked.
-        url: String,
-        /// What it answered.
-        #[source]
-        source: ClientError,
-    },
     /// A bound of the range is neither an instant nor a day.
     #[error("{0:?} is neither a day, such as 2026-05-01, nor an instant, such as 2026-05-01T00:00:00Z")]
     Bound(String),
@@ -110,7 +103,7 @@ struct Difference {
 /// If the server cannot be reached or refuses.
 pub async fn run(options: &Rebuild, mut say: impl FnMut(String)) -> Result<Outcome, RebuildError> {
     let url = options.url.trim_end_matches('/');
-    let api = Api::new(url, &key(url, options.key.as_deref()).await?)?;
+    let api = session::open(url, options.key.as_deref()).await?;
     let tenant = utf8_percent_encode(&options.tenant, NON_ALPHANUMERIC);
     let tenant = api.get(&format!("/v1/tenants/{tenant}")).await?;
     let time_zone = TimeZone::get(tenant["timeZone"].as_str().unwrap_or_default()).unwrap_or(TimeZone::UTC);
@@ -140,16 +133,6 @@ pub async fn run(options: &Rebuild, mut say: impl FnMut(String)) -> Result<Outco
         (from, digest) = (next, Some(part.digest));
     }
     Err(RebuildError::Endless)
-}
-
-/// The platform key: as sent, or as a local server gives it to its own page.
-async fn key(url: &str, sent: Option<&str>) -> Result<String, RebuildError> {
-    if let Some(key) = sent {
-        return Ok(key.to_owned());
-    }
-    let session = Api::new(url, "")?.get("/local/session").await;
-    let session = session.map_err(|source| RebuildError::Key { url: url.to_owned(), source })?;
-    Ok(session["platformKey"].as_str().unwrap_or_default().to_owned())
 }
 
 /// An instant, or the start of a day in the tenant's zone.

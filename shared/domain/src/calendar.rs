@@ -2,7 +2,8 @@
 //!
 //! Invariants: a period is `[start, end)` and never empty; a subscription's periods follow each other without gap or
 //! overlap; each is computed from the original anchor, so that a day clamped to a short month returns (31 Jan,
-//! 29 Feb, 31 Mar); civil days decide, so that daylight saving never moves one.
+//! 29 Feb, 31 Mar); civil days decide, so that daylight saving never moves one. A day that a zone skipped altogether, as
+//! Samoa did with 30 December 2011, is an empty day: no period starts on it, so that none is empty.
 
 use jiff::{Span, Timestamp, ToSpan, civil::Date, tz::TimeZone};
 
@@ -56,6 +57,12 @@ pub enum IntervalUnit {
     Year,
 }
 
+/// Changes of a zone's offset that are looked through for days that it skipped: a zone has a few a year.
+const TRANSITIONS_MAX: usize = 50_000;
+/// Days that a zone may have skipped: none has skipped two.
+const SKIPPED_DAYS_MAX: i64 = 8;
+const DAY_SECONDS: i32 = 24 * 60 * 60;
+
 /// Longest billing interval, in units.
 pub const INTERVAL_COUNT_MAX: u8 = 24;
 
@@ -69,6 +76,8 @@ pub struct Interval {
 impl Interval {
     /// One month: what most plans bill by.
     pub const MONTH: Self = Self { unit: IntervalUnit::Month, count: 1 };
+
+    const DAY: Self = Self { unit: IntervalUnit::Day, count: 1 };
 
     /// The interval, if `count` is from 1 to [`INTERVAL_COUNT_MAX`].
     #[must_use]
@@ -160,7 +169,7 @@ impl BillingCalendar {
     pub fn period(&self, n: u32) -> Result<BillingPeriod, CalendarError> {
         let grid_start = self.boundary(n)?;
         let end_day = self.boundary(n.checked_add(1).ok_or(CalendarError)?)?;
-        let first_day = grid_start.max(self.starts_on);
+        let first_day = grid_start.max(self.first_day()?);
         Ok(BillingPeriod {
             period: self.span(first_day, end_day)?,
             first_day,
@@ -210,13 +219,31 @@ impl BillingCalendar {
         upper
     }
 
-    /// The `n`-th boundary day of the grid, computed from the original anchor.
+    /// The `n`-th boundary day of the grid, computed from the original anchor; of single days, only those count that are.
     fn boundary(&self, n: u32) -> Result<Date, CalendarError> {
-        self.origin()?.checked_add(self.interval.times(n)).map_err(|_| CalendarError)
+        let origin = self.origin()?;
+        let mut day = origin.checked_add(self.interval.times(n)).map_err(|_| CalendarError)?;
+        if self.interval == Interval::DAY {
+            for skipped in skipped_days(origin, day, &self.time_zone)? {
+                if skipped <= day {
+                    day = day.tomorrow().map_err(|_| CalendarError)?;
+                }
+            }
+        }
+        Ok(day)
+    }
+
+    /// The first billed day that is one.
+    fn first_day(&self) -> Result<Date, CalendarError> {
+        let next = self.starts_on.tomorrow().map_err(|_| CalendarError)?;
+        let is_skipped = first_instant(self.starts_on, &self.time_zone)? == first_instant(next, &self.time_zone)?;
+        Ok(if is_skipped { next } else { self.starts_on })
     }
 
     fn origin(&self) -> Result<Date, CalendarError> {
-        let start = self.starts_on;
+        // A day of the month to return to is one even where that month skipped it.
+        let is_kept = self.anchor == Anchor::Anniversary && self.interval != Interval::DAY;
+        let start = if is_kept { self.starts_on } else { self.first_day()? };
         if self.anchor == Anchor::Anniversary {
             return Ok(start);
         }
@@ -233,6 +260,30 @@ impl BillingCalendar {
             IntervalUnit::Year => first_of_month_block(12).build().map_err(|_| CalendarError),
         }
     }
+}
+
+/// The days that `time_zone` skipped altogether, from `from` to some days after `to`, in order.
+fn skipped_days(from: Date, to: Date, time_zone: &TimeZone) -> Result<Vec<Date>, CalendarError> {
+    let last = to.checked_add(SKIPPED_DAYS_MAX.days()).map_err(|_| CalendarError)?;
+    let (start, end) = (first_instant(from, time_zone)?, first_instant(last, time_zone)?);
+    let mut skipped = Vec::new();
+    for transition in time_zone.following(start).take(TRANSITIONS_MAX) {
+        let at = transition.timestamp();
+        if at > end {
+            break;
+        }
+        let just_before = at.checked_sub(1.nanoseconds()).map_err(|_| CalendarError)?;
+        let before = time_zone.to_offset(just_before);
+        if transition.offset().seconds() - before.seconds() < DAY_SECONDS {
+            continue;
+        }
+        // What the clocks would have shown: the first day that has no instant begins then or with the next midnight.
+        let would_be = before.to_datetime(at);
+        let is_midnight = would_be.time() == jiff::civil::Time::midnight();
+        let day = would_be.date();
+        skipped.push(if is_midnight { day } else { day.tomorrow().map_err(|_| CalendarError)? });
+    }
+    Ok(skipped)
 }
 
 /// The first instant of `day`: of one whose midnight is skipped by daylight saving, its first existing instant.
@@ -339,6 +390,33 @@ mod tests {
         assert_eq!(hour_start(instant, &TimeZone::get(zone).unwrap()), start);
     }
 
+    // Samoa went from 29 to 31 December 2011, Kiritimati from 30 December 1994 to 1 January 1995.
+    #[rstest]
+    #[case::before(IntervalUnit::Day, Anchor::Anniversary, ("2011-12-28", "Pacific/Apia"), 0, "2011-12-28/2011-12-29 1/1")]
+    #[case::the_day_before_has_it(
+        IntervalUnit::Day, Anchor::Anniversary, ("2011-12-28", "Pacific/Apia"), 1, "2011-12-29/2011-12-31 2/2"
+    )]
+    #[case::after(IntervalUnit::Day, Anchor::Anniversary, ("2011-12-28", "Pacific/Apia"), 2, "2011-12-31/2012-01-01 1/1")]
+    #[case::long_after(IntervalUnit::Day, Anchor::Calendar, ("2011-12-28", "Pacific/Apia"), 33, "2012-01-31/2012-02-01 1/1")]
+    #[case::starts_on_it(IntervalUnit::Day, Anchor::Calendar, ("2011-12-30", "Pacific/Apia"), 0, "2011-12-31/2012-01-01 1/1")]
+    #[case::a_month_starts_on_it(
+        IntervalUnit::Month, Anchor::Anniversary, ("2011-12-30", "Pacific/Apia"), 0, "2011-12-31/2012-01-30 30/31"
+    )]
+    #[case::the_last_of_its_month(
+        IntervalUnit::Month, Anchor::Calendar, ("1994-12-31", "Pacific/Kiritimati"), 0, "1995-01-01/1995-02-01 31/31"
+    )]
+    fn a_day_that_was_skipped_is_empty(
+        #[case] unit: IntervalUnit,
+        #[case] anchor: Anchor,
+        #[case] (starts_on, zone): (&str, &str),
+        #[case] n: u32,
+        #[case] expect: &str,
+    ) {
+        let BillingPeriod { first_day, end_day, active_days, full_days, .. } =
+            calendar(unit, anchor, starts_on, zone).period(n).unwrap();
+        assert_eq!(format!("{first_day}/{end_day} {active_days}/{full_days}"), expect);
+    }
+
     #[test]
     fn an_empty_period_cannot_be_said() {
         let instant = Timestamp::UNIX_EPOCH;
@@ -346,6 +424,24 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn periods_touch_where_a_day_was_skipped(
+            day in 0_i64..120, n in 0_u32..60, count in 1_u8..=3, unit in 0_usize..3, anniversary: bool,
+        ) {
+            let calendar = BillingCalendar {
+                interval: Interval::new([IntervalUnit::Day, IntervalUnit::Week, IntervalUnit::Month][unit], count).unwrap(),
+                anchor: if anniversary { Anchor::Anniversary } else { Anchor::Calendar },
+                starts_on: jiff::civil::date(2011, 10, 1).checked_add(day.days()).unwrap(),
+                time_zone: TimeZone::get("Pacific/Apia").unwrap(),
+            };
+            let (this, next) = (calendar.period(n).unwrap(), calendar.period(n + 1).unwrap());
+            prop_assert_eq!((this.period.end(), this.end_day), (next.period.start(), next.first_day));
+            prop_assert!(this.period.start() < this.period.end());
+            prop_assert!(this.active_days <= this.full_days && this.active_days > 0);
+            prop_assert_eq!(calendar.index_on(this.first_day), n);
+            prop_assert_eq!(calendar.index_on(this.end_day), n + 1);
+        }
+
         #[test]
         fn periods_touch_and_never_overlap(
             day in 0_i64..20_000, n in 0_u32..60, count in 1_u8..=12, unit in 0_usize..6, anniversary: bool,

@@ -2,7 +2,12 @@
 //!
 //! Invariants: the balance of a grant at an instant is a function of what is stored of it, so that nobody needs to write
 //! anything when it starts afresh or expires, and whoever looks sees the same; a repeat of a renewal is impossible,
-//! because renewals are counted. How grants pay an invoice is `rating::credit`.
+//! because renewals are counted. How grants pay an invoice is `rating::credit`; what the books say of renewals and
+//! expiry once somebody notices them is `notice`.
+
+mod notice;
+
+pub use notice::{NoticeError, Noticed};
 
 use crate::{
     Violation,
@@ -181,13 +186,6 @@ impl CreditGrant {
         Some(Self { balance_minor: left, ..self })
     }
 
-    /// With `minor` given back by an invoice that was taken back. What is over or was taken back stays so, and with it
-    /// what comes back.
-    #[must_use]
-    pub fn given_back(self, minor: i64) -> Self {
-        Self { balance_minor: self.balance_minor.saturating_add(minor), ..self }
-    }
-
     /// What is left is taken back; a second time changes nothing.
     #[must_use]
     pub fn void(self, now: Timestamp) -> Self {
@@ -291,9 +289,6 @@ mod tests {
         let now = at("2026-02-01T00:00:00Z");
         let burned = monthly(100, 0, 0).burned(used);
         assert_eq!(burned.as_ref().map(|grant| (grant.balance_minor, grant.state(now))), expect);
-        if let Some(burned) = burned {
-            assert_eq!(burned.given_back(used), monthly(100, 0, 0));
-        }
     }
 
     #[rstest]

@@ -1,8 +1,10 @@
 //! Prepaid credits: grants, balances, renewals, and what races for them.
 
 use crate::harness::{Api, PLATFORM_KEY};
-use aws_sdk_dynamodb::types::TransactWriteItem;
-use cloud::{Fault, store::LoadedAdjusters};
+use cloud::{
+    Fault,
+    store::{LoadedAdjusters, Used},
+};
 use domain::{
     Timestamp,
     calendar::Period,
@@ -200,10 +202,10 @@ async fn commit(api: &Api, statement: &Statement, now: Timestamp) -> Result<Stat
     Ok(statement)
 }
 
-/// Writes `actions` in one transaction with a grant called `name`, which stands for the invoice.
-async fn write(api: &Api, name: &str, actions: Vec<TransactWriteItem>, now: Timestamp) -> Result<(), Fault> {
+/// Writes `used` in one transaction with a grant called `name`, which stands for the invoice.
+async fn write(api: &Api, name: &str, used: Used, now: Timestamp) -> Result<(), Fault> {
     let store = api.platform.world().store(acme(api));
-    assert!(store.create_grant(&witness(api, name, now), actions).await?, "{name} is new");
+    assert!(store.create_grant(&witness(api, name, now), used).await?, "{name} is new");
     Ok(())
 }
 

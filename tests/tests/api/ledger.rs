@@ -2,6 +2,7 @@
 
 use crate::{harness::PLATFORM_KEY, settlement::Books};
 use aws_sdk_dynamodb::types::AttributeValue;
+use meterline::ledger::{self, LedgerCheck, Outcome};
 use serde_json::{Value, json};
 
 impl Books {
@@ -166,4 +167,35 @@ async fn an_invoice_from_before_the_ledger_is_charged_with_its_first_payment_and
     let expect = [(3, "payment"), (2, "payment"), (1, "charge")].map(|(n, kind)| (n, kind.to_owned()));
     assert_eq!(books.entries("").await, expect);
     assert_eq!(books.verified("").await["ok"], true);
+}
+
+#[tokio::test]
+async fn the_program_reads_all_books_and_names_the_first_broken_entry() {
+    let books = Books::busy().await;
+    // More than one page.
+    for _ in 0..100 {
+        let grant = crate::credits::grant(100, json!({}));
+        books.api.post(crate::credits::GRANTS, PLATFORM_KEY, &grant).await.good();
+    }
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let router = books.api.platform.router();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let check = async |key: &str| {
+        let (tenant, key) = ("acme".to_owned(), Some(key.to_owned()));
+        ledger::run(&LedgerCheck { tenant, url: url.clone(), key }, |_| ()).await
+    };
+    let good = check(PLATFORM_KEY).await.unwrap();
+    let head = books.verified("").await["headHash"].as_str().unwrap().to_owned();
+    assert_eq!(good, Outcome { entries: 105, head_hash: head, broken: None });
+    let table = &books.api.platform.world().settings().invoices_table;
+    let mut item = books.item("LEDGER#000000000003").await.item.unwrap();
+    item.insert("memo".to_owned(), AttributeValue::S("transfer 2".to_owned()));
+    books.tables().put_item().table_name(table).set_item(Some(item)).send().await.unwrap();
+    let broken = check(PLATFORM_KEY).await.unwrap().broken;
+    assert_eq!(
+        broken.map(|broken| broken.to_string()).as_deref(),
+        Some("the ledger is broken at entry 3: it was changed")
+    );
+    assert!(check("ml_live_wrong").await.is_err());
 }

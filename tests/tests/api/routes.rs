@@ -2,7 +2,7 @@
 
 use crate::harness::{Answer, Api, Extra, PLATFORM_KEY};
 use axum::http::Method;
-use cloud::store::{Attempt, BillOutcome, Delivery, DeliveryStatus, RunMade};
+use cloud::store::{Attempt, BillOutcome, Delivery, DeliveryStatus, RunMade, Used};
 use domain::{
     Date, Timestamp,
     calendar::Period,
@@ -381,7 +381,7 @@ pub(crate) async fn bill(api: &Api, subscription_id: SubscriptionId, period: u32
     // June, the period that is open, stays to be billed: changes of it are good requests.
     let after = Subscription { revision: before.revision + 1, ..before.clone() };
     let run = RunMade { before: &before, after: &after, due_at: Some("2026-07-01T00:00:00Z".parse().unwrap()) };
-    let billed = store.bill(&invoice, period.into(), Some(run), &[], Vec::new(), world.now()).await.unwrap();
+    let billed = store.bill(&invoice, period.into(), Some(run), &[], Used::default(), world.now()).await.unwrap();
     assert_eq!(billed, BillOutcome::Billed);
     invoice.statement().id.to_string()
 }

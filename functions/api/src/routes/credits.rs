@@ -19,7 +19,7 @@ use crate::{
     state::{Api, KnownTenant},
 };
 use axum::extract::{Path, State};
-use cloud::Fault;
+use cloud::{Fault, store::Used};
 use domain::{Timestamp, Violation, calendar::CalendarError, grant::CreditGrant, id::GrantId};
 use http::StatusCode;
 
@@ -44,7 +44,7 @@ pub(crate) async fn create(
     tenant.is_customer()?;
     let grant = new.decide(GrantId::new(creation.uuid(&api, now)), &tenant, now)?;
     let store = api.store(&tenant);
-    let made = until_not_raced(|| store.create_grant(&grant, Vec::new())).await?;
+    let made = until_not_raced(|| store.create_grant(&grant, Used::default())).await?;
     let grant = if made { grant } else { load(&api, &tenant, grant.id, now).await?.1 };
     Ok((StatusCode::CREATED, axum::Json(Grant::at(now, grant)?)))
 }
@@ -116,9 +116,7 @@ async fn take_back(api: &Api, tenant: &KnownTenant, id: GrantId, now: Timestamp)
     if grant.voided.is_some() {
         return Ok(Some(grant));
     }
-    let grant = grant.as_of(now).map_err(|error| Fault::permanent("renew grant", error))?.void(now);
-    store.void_grant(version, &grant).await?;
-    Ok(Some(grant))
+    store.void_grant(version, grant, now).await.map(Some)
 }
 
 /// Get what credits are left

@@ -3,13 +3,14 @@
 //! The days of such usage are marked before it is published. A run looks again at the earlier periods that hold a day which
 //! was marked since the run before it, and at no other, so that a run without late usage costs one short query more.
 //! Invariant: what the invoices of a period and all adjustments of it charge is what the period comes to as it was
-//! counted then; a void invoice charges nothing, and the one in its place stands for it. After the last run of a
-//! subscription nobody looks again.
+//! counted then; a void invoice charges nothing, and the one in its place stands for it. An invoice is one item, so that
+//! adjustments for which it has no room wait for the next run, which looks again at whatever a full one may have left.
+//! After the last run of a subscription nobody looks again.
 
 use super::{Shelf, impossible, lines};
 use crate::{
     Fault, TenantStore, World,
-    store::{LATE_MARK_MARGIN, LateDay},
+    store::{ADJUSTMENT_BYTES_MAX, LATE_MARK_MARGIN, LINES_BYTES_MAX, LateDay, line_bytes},
 };
 use domain::{
     Timestamp,
@@ -39,17 +40,18 @@ pub(super) async fn adjustments(
     let store = world.store(subscription.tenant_id);
     let mut books = Books { store, subscription, run, read: BTreeMap::new() };
     let Some(closed) = closed_by(subscription, run)? else { return Ok(Vec::new()) };
-    let mut adjustments = Vec::new();
+    let mut taken = Taken::beside(own);
     if run < subscription.next_run {
         // Written anew: what later invoices had adjusted of the void one is in its own lines now.
         let ids = books.of(run).await?.ids.clone();
         if let Some(id) = ids.last() {
-            adjustments.extend(books.adjustments(*id, &closed, run, own, own).await?);
+            // What is made good for the void one must be on this one.
+            taken.all(books.adjustments(*id, &closed, run, own, own).await?);
         }
     }
     let marked = books.store.late_days(closed.first_day).await?;
     if marked.is_empty() {
-        return Ok(adjustments);
+        return Ok(taken.lines);
     }
     let since = books.looked_at(world.settings().invoice_grace).await?;
     for n in periods(subscription, &marked, since)? {
@@ -57,9 +59,52 @@ pub(super) async fn adjustments(
         let billed = books.of(n + 1).await?;
         let Some(standing) = billed.standing.clone() else { continue };
         let now = lines(world, shelf, subscription, n + 1).await?;
-        adjustments.extend(books.adjustments(standing.id, &period, n + 1, &standing.lines, &now).await?);
+        let found = books.adjustments(standing.id, &period, n + 1, &standing.lines, &now).await?;
+        if !taken.as_far_as_there_is_room(found) {
+            break;
+        }
     }
-    Ok(adjustments)
+    Ok(taken.lines)
+}
+
+/// The adjustments that an invoice takes.
+struct Taken {
+    lines: Vec<Line>,
+    /// What all lines of the invoice weigh so far.
+    bytes: usize,
+}
+
+impl Taken {
+    fn beside(own: &[Line]) -> Self {
+        Self { lines: Vec::new(), bytes: bytes_of(own) }
+    }
+
+    fn all(&mut self, lines: Vec<Line>) {
+        self.bytes = self.bytes.saturating_add(bytes_of(&lines));
+        self.lines.extend(lines);
+    }
+
+    /// Takes `lines` up to the first for which there is no room; answers whether it took all.
+    fn as_far_as_there_is_room(&mut self, lines: Vec<Line>) -> bool {
+        for line in lines {
+            let bytes = self.bytes.saturating_add(line_bytes(&line));
+            if bytes > LINES_BYTES_MAX {
+                return false;
+            }
+            self.bytes = bytes;
+            self.lines.push(line);
+        }
+        true
+    }
+}
+
+fn bytes_of(lines: &[Line]) -> usize {
+    lines.iter().map(line_bytes).fold(0, usize::saturating_add)
+}
+
+/// Whether an invoice with these lines may have left an adjustment to the next one.
+fn is_full(lines: &[Line]) -> bool {
+    bytes_of(lines).saturating_add(ADJUSTMENT_BYTES_MAX) > LINES_BYTES_MAX
 }
 
 /// The periods that hold a day which was marked since then, the newest first.
@@ -116,6 +161,9 @@ impl Books<'_> {
             let billed = self.of(run).await?;
             // What a void invoice had adjusted has to be found again.
             if billed.standing.is_none() && !billed.ids.is_empty() {
+                continue;
+            }
+            if billed.standing.as_ref().is_some_and(|standing| is_full(&standing.lines)) {
                 continue;
             }
             // Issued after the grace it has all usage of the grace; before, that of its period, which may come later.

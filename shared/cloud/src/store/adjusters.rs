@@ -2,8 +2,9 @@
 //! that were read.
 //!
 //! Invariants: what an invoice used of them is written in the transaction that issues it, on the condition that nothing of
-//! what it used has changed; a race loses the whole transaction, and its loser loads again. What is not used is not
-//! written. One query reads the coupons and grants of a tenant, and one or two the rates of its place.
+//! what it used has changed; a race loses the whole transaction, and its loser loads again. With a grant that is written go
+//! its renewals into the books, and with each invoice some grants that are over (`domain::grant::Noticed`). What else is not
+//! used is not written. One query reads the coupons and grants of a tenant, and one or two the rates of its place.
 
 use super::{
     TenantStore,
@@ -17,9 +18,10 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::{
     Timestamp,
     catalog::{Redemption, rate_for},
-    grant::{self, CreditGrant},
+    grant::{self, CreditGrant, GrantState, NoticeError, Noticed},
     id::{CouponId, GrantId, SubscriptionId},
     invoice::{Adjusters, NamedRate, Statement},
+    ledger::Transaction,
     money::Currency,
     rating::credit::{self, Grant},
     tenant::Tenant,
@@ -30,9 +32,35 @@ use events::{CorrelationId, CreditBalanceLowV1, Envelope, Message};
 pub const COUPONS_PER_INVOICE_MAX: usize = 10;
 /// Most grants that pay one invoice: the first in their order; what they leave is paid by money.
 pub const GRANTS_PER_INVOICE_MAX: usize = 20;
-/// Most actions of [`LoadedAdjusters::settle`]: each coupon, and each grant with the record of its use. A transaction has
-/// room for a hundred.
-pub const ADJUSTER_ACTIONS_MAX: usize = COUPONS_PER_INVOICE_MAX + 2 * GRANTS_PER_INVOICE_MAX;
+/// Most grants that an invoice finds to be over and enters into the books: the first that are; others with the next one.
+const OVER_PER_INVOICE_MAX: usize = 3;
+/// Most actions that [`LoadedAdjusters::settle`] leads to: each coupon; each grant with the record of its use and the entry
+/// of its renewal; each grant that is over with the entries of its last renewal and its loss.
+pub const ADJUSTER_ACTIONS_MAX: usize = COUPONS_PER_INVOICE_MAX + 3 * GRANTS_PER_INVOICE_MAX + 3 * OVER_PER_INVOICE_MAX;
+/// Most other actions of the transaction that issues an invoice: the invoice, its number, its place in the list, the
+/// subscription, three entries and the head of the ledger, a balance that is carried over, and five facts.
+const ISSUING_ACTIONS_MAX: usize = 14;
+/// Most actions of a transaction (a limit of DynamoDB).
+const TRANSACTION_ACTIONS_MAX: usize = 100;
+const _: () =
+    assert!(ADJUSTER_ACTIONS_MAX + ISSUING_ACTIONS_MAX <= TRANSACTION_ACTIONS_MAX, "an invoice is one transaction");
+/// Most other actions of the transaction that takes an invoice back: its end, a charge from before the ledger, the reversal
+/// and the head of the ledger, and two facts.
+const VOIDING_ACTIONS_MAX: usize = 8;
+// Each grant is written with the record, the entry of its renewal, and that of what comes back too late.
+const _: () = assert!(
+    COUPONS_PER_INVOICE_MAX + 4 * GRANTS_PER_INVOICE_MAX + VOIDING_ACTIONS_MAX <= TRANSACTION_ACTIONS_MAX,
+    "taking an invoice back is one transaction"
+);
+
+/// What an invoice used, or got back: what writes it, and what the books say of it.
+#[derive(Debug, Default)]
+pub struct Used {
+    /// The actions, for the transaction of the invoice.
+    pub actions: Vec<TransactWriteItem>,
+    /// The transactions of the ledger, for its entries there.
+    pub transactions: Vec<Transaction>,
+}
 
 /// What turns the lines of an invoice into a total, as it was read.
 pub struct LoadedAdjusters<'a> {
@@ -40,7 +68,7 @@ pub struct LoadedAdjusters<'a> {
     pub adjusters: Adjusters,
     store: TenantStore<'a>,
     redemptions: Vec<(u64, Redemption)>,
-    grants: Vec<(u64, CreditGrant)>,
+    grants: Vec<(u64, Noticed)>,
     low_balance_minor: Option<i64>,
 }
 
@@ -56,7 +84,7 @@ impl<'a> TenantStore<'a> {
     ) -> Result<LoadedAdjusters<'a>, Fault> {
         let (given, granted) = self.read_adjusters(now).await?;
         let redemptions = applicable(given, subscription_id);
-        let grants: Vec<Grant<GrantId>> = granted.iter().map(|(_, grant)| grant.to_burn(now)).collect();
+        let grants: Vec<Grant<GrantId>> = granted.iter().map(|(_, noticed)| noticed.grant.to_burn(now)).collect();
         let usable = credit::usable(&grants, currency, now).into_iter().take(GRANTS_PER_INVOICE_MAX);
         let rates = self.world.tax_rates_of(&tenant.tax.place).await?;
         let rate = rate_for(&rates, &tenant.tax.place);
@@ -70,36 +98,37 @@ impl<'a> TenantStore<'a> {
         Ok(LoadedAdjusters { adjusters, store: *self, redemptions, grants: granted, low_balance_minor })
     }
 
-    /// The actions that give back, once, what the issued `statement` used: credits to their grants, and the period to its
-    /// coupons. They belong into the transaction that takes the invoice back.
-    pub async fn give_back(&self, statement: &Statement, now: Timestamp) -> Result<Vec<TransactWriteItem>, Fault> {
-        let mut actions = Vec::new();
+    /// What gives back, once, what the issued `statement` used: credits to their grants, and the period to its coupons.
+    /// It belongs into the transaction that takes the invoice back.
+    pub async fn give_back(&self, statement: &Statement, now: Timestamp) -> Result<Used, Fault> {
+        let mut given_back = Used::default();
         let keys: Vec<Key<'_>> =
             statement.credits.iter().map(|credit| Key::Grant(self.tenant_id, credit.grant_id)).collect();
         let items = self.world.get_items(&self.world.settings().invoices_table, &keys).await?;
         let granted = items.into_iter().map(grants::read).collect::<Result<Vec<_>, Fault>>()?;
         for credit in &statement.credits {
-            let (version, grant) = find_grant(&granted, credit.grant_id)?;
-            let grant = grant.clone().as_of(now).map_err(out_of_calendar)?.given_back(credit.amount_minor);
+            let (version, grant) = find_grant(&granted, |grant| grant, credit.grant_id)?;
+            let noticed = grant.clone().given_back(credit.amount_minor, statement.id, now).map_err(unnoticed)?;
             let used = GrantUse {
                 invoice_id: statement.id,
                 amount_minor: -credit.amount_minor,
-                balance_minor: grant.usable(now).amount_minor,
+                balance_minor: noticed.grant.usable(now).amount_minor,
                 at: now,
             };
-            actions.extend(self.write_use(version, &grant, &used)?);
+            given_back.actions.extend(self.write_use(version, &noticed.grant, &used)?);
+            given_back.transactions.extend(noticed.transactions);
         }
         if !statement.discounts.is_empty() {
             let subscription_id = statement.subscription.map(|run| run.id);
             let (given, _) = self.read_adjusters(now).await?;
             let given: Vec<_> = given.into_iter().filter(|(_, given)| given.is_for(subscription_id)).collect();
-            actions.extend(self.write_discounts(&given, statement, Redemption::given_back)?);
+            given_back.actions.extend(self.write_discounts(&given, statement, Redemption::given_back)?);
         }
-        Ok(actions)
+        Ok(given_back)
     }
 
     /// All redemptions in the order in which they were given, and all grants as they are at `now`.
-    async fn read_adjusters(&self, now: Timestamp) -> Result<(Vec<(u64, Redemption)>, Vec<(u64, CreditGrant)>), Fault> {
+    async fn read_adjusters(&self, now: Timestamp) -> Result<(Vec<(u64, Redemption)>, Vec<(u64, Noticed)>), Fault> {
         let table = &self.world.settings().invoices_table;
         let range = Range::Prefix(key::ADJUSTERS.to_owned());
         let items = self.world.query_all(table, &key::tenant_partition(self.tenant_id), range).await?;
@@ -109,7 +138,7 @@ impl<'a> TenantStore<'a> {
                 given.push(redemptions::read(item)?);
             } else {
                 let (version, grant) = grants::read(item)?;
-                granted.push((version, grant.as_of(now).map_err(out_of_calendar)?));
+                granted.push((version, grant.noticed(now).map_err(unnoticed)?));
             }
         }
         given.sort_by_key(|(_, redemption)| redemptions::given(redemption));
@@ -135,22 +164,31 @@ impl<'a> TenantStore<'a> {
 }
 
 impl LoadedAdjusters<'_> {
-    /// The actions that write what `statement`, assembled with these adjusters, has used of them; each is refused if that
-    /// was changed since it was read.
-    pub fn settle(&self, statement: &Statement, now: Timestamp) -> Result<Vec<TransactWriteItem>, Fault> {
-        let mut actions = self.store.write_discounts(&self.redemptions, statement, Redemption::used)?;
+    /// What writes what `statement`, assembled with these adjusters, has used of them; each action is refused if that was
+    /// changed since it was read.
+    pub fn settle(&self, statement: &Statement, now: Timestamp) -> Result<Used, Fault> {
+        let actions = self.store.write_discounts(&self.redemptions, statement, Redemption::used)?;
+        let mut settled = Used { actions, transactions: Vec::new() };
         for credit in &statement.credits {
-            let (version, grant) = find_grant(&self.grants, credit.grant_id)?;
-            let burned = grant.clone().burned(credit.amount_minor).ok_or_else(|| missing("credit"))?;
+            let (version, noticed) = find_grant(&self.grants, |noticed| &noticed.grant, credit.grant_id)?;
+            let burned = noticed.grant.clone().burned(credit.amount_minor).ok_or_else(|| missing("credit"))?;
             let used = GrantUse {
                 invoice_id: statement.id,
                 amount_minor: credit.amount_minor,
                 balance_minor: burned.balance_minor,
                 at: now,
             };
-            actions.extend(self.store.write_use(version, &burned, &used)?);
+            settled.actions.extend(self.store.write_use(version, &burned, &used)?);
+            settled.transactions.extend(noticed.transactions.iter().cloned());
         }
-        Ok(actions)
+        let is_over = |(_, noticed): &&(u64, Noticed)| {
+            noticed.grant.state(now) == GrantState::Expired && !noticed.transactions.is_empty()
+        };
+        for (version, noticed) in self.grants.iter().filter(is_over).take(OVER_PER_INVOICE_MAX) {
+            settled.actions.push(self.store.write_balance(*version, &noticed.grant)?);
+            settled.transactions.extend(noticed.transactions.iter().cloned());
+        }
+        Ok(settled)
     }
 
     /// What is to be told of `statement`, which `source` issues: that the balance of its currency fell below the tenant's
@@ -164,7 +202,7 @@ impl LoadedAdjusters<'_> {
     ) -> Result<Vec<Message>, Fault> {
         let out_of_range = |_| missing("balance");
         let currency = statement.total.currency;
-        let grants: Vec<CreditGrant> = self.grants.iter().map(|(_, grant)| grant.clone()).collect();
+        let grants: Vec<CreditGrant> = self.grants.iter().map(|(_, noticed)| noticed.grant.clone()).collect();
         let before = grant::balance(&grants, currency, now);
         let used: i128 = statement.credits.iter().map(|credit| i128::from(credit.amount_minor)).sum();
         let threshold = self.low_balance_minor.filter(|least| crosses(before, before - used, i128::from(*least)));
@@ -196,8 +234,9 @@ fn crosses(before: i128, after: i128, least: i128) -> bool {
     before >= least && after < least
 }
 
-fn find_grant(grants: &[(u64, CreditGrant)], id: GrantId) -> Result<(u64, &CreditGrant), Fault> {
-    let found = grants.iter().find(|(_, grant)| grant.id == id).map(|(version, grant)| (*version, grant));
+/// The version of the grant `id`, and what was read of it.
+fn find_grant<T>(read: &[(u64, T)], grant: impl Fn(&T) -> &CreditGrant, id: GrantId) -> Result<(u64, &T), Fault> {
+    let found = read.iter().find(|(_, read)| grant(read).id == id).map(|(version, read)| (*version, read));
     found.ok_or_else(|| missing("grant"))
 }
 
@@ -205,7 +244,7 @@ fn missing(what: &'static str) -> Fault {
     Fault::permanent("settle invoice", format!("the statement names a {what} that there is not"))
 }
 
-fn out_of_calendar(error: domain::calendar::CalendarError) -> Fault {
+pub(super) fn unnoticed(error: NoticeError) -> Fault {
     Fault::permanent("renew grant", error)
 }
 

@@ -1,11 +1,13 @@
 //! Prepaid credits in the table `invoices`: grants, and a record of each use.
 //!
 //! Invariants: what an invoice uses of a grant, and the record of it, are written with the invoice, by version; there is
-//! one record of an invoice and a grant, and one of giving it back. Renewals are computed by whoever looks (`domain::grant`)
-//! and written with the next use.
+//! one record of an invoice and a grant, and one of giving it back. Renewals and expiry are computed by whoever looks
+//! (`domain::grant`), and written with the next use, when it is taken back, or by an invoice that finds it over: always with
+//! the entries of the ledger, so that the account `credits` is what is stored as left.
 
 use super::{
     TenantStore,
+    adjusters::{Used, unnoticed},
     dynamo::{self, Range, Transacted},
     item::{self, Cursor, Item, Page, Stored},
     key::{self, Key},
@@ -16,7 +18,7 @@ use crate::Fault;
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use domain::{
     TimeZone, Timestamp,
-    grant::{CreditGrant, GrantKind, Recurrence, Voided},
+    grant::{CreditGrant, GrantKind, Noticed, Recurrence, Voided},
     id::{GrantId, InvoiceId, TenantId},
     invoice::InvoiceNumber,
     ledger::Transaction,
@@ -92,9 +94,8 @@ pub struct GrantUse {
 }
 
 impl TenantStore<'_> {
-    /// Grants credit and enters it into the ledger, with the actions `more` in the same transaction; answers `false` if its
-    /// id is taken.
-    pub async fn create_grant(&self, grant: &CreditGrant, more: Vec<TransactWriteItem>) -> Result<bool, Fault> {
+    /// Grants credit and enters it into the ledger, with `more` in the same transaction; answers `false` if its id is taken.
+    pub async fn create_grant(&self, grant: &CreditGrant, more: Used) -> Result<bool, Fault> {
         let mut actions = vec![self.put_grant(grant)?];
         let (at, name) = (grant.effective_at, grant.name.as_str());
         let entry = match grant.kind {
@@ -102,8 +103,9 @@ impl TenantStore<'_> {
             GrantKind::Promotional => Transaction::promotional_grant(grant.id, grant.amount, at, name),
         };
         let entry = entry.map_err(|error| Fault::permanent("grant credit", error))?;
-        self.append(&self.ledger_head().await?, &[entry], &mut actions)?;
-        actions.extend(more);
+        let entries: Vec<Transaction> = [entry].into_iter().chain(more.transactions).collect();
+        self.append_now(&entries, &mut actions).await?;
+        actions.extend(more.actions);
         match self.world.transact(actions).await? {
             Transacted::Committed => Ok(true),
             Transacted::Refused(refused) if refused.contains(&0) => Ok(false),
@@ -175,17 +177,14 @@ impl TenantStore<'_> {
         dynamo::put(&self.world.settings().invoices_table, item, true)
     }
 
-    /// Writes `grant`, which had the version `before` and was taken back, and enters what is lost into the ledger.
-    pub async fn void_grant(&self, before: u64, grant: &CreditGrant) -> Result<(), Fault> {
-        let mut actions = vec![self.write_balance(before, grant)?];
-        if let Some(Voided { at, taken_minor }) = grant.voided.filter(|voided| voided.taken_minor > 0) {
-            let lost = Money { amount_minor: taken_minor, ..grant.amount };
-            let entry = Transaction::grant_lost(grant.id, lost, at, &grant.name);
-            let entry = entry.map_err(|error| Fault::permanent("void grant", error))?;
-            self.append(&self.ledger_head().await?, &[entry], &mut actions)?;
-        }
+    /// Takes back what is left of `grant`, which is as it was read with the version `before`, and enters what is lost into
+    /// the ledger; answers the grant as it is then.
+    pub async fn void_grant(&self, before: u64, grant: CreditGrant, now: Timestamp) -> Result<CreditGrant, Fault> {
+        let Noticed { grant, transactions } = grant.taken_back(now).map_err(unnoticed)?;
+        let mut actions = vec![self.write_balance(before, &grant)?];
+        self.append_now(&transactions, &mut actions).await?;
         match self.world.transact(actions).await? {
-            Transacted::Committed => Ok(()),
+            Transacted::Committed => Ok(grant),
             Transacted::Refused(_) => Err(Fault::Conflict { operation: "void grant" }),
         }
     }
@@ -205,7 +204,8 @@ impl TenantStore<'_> {
         Ok([self.write_balance(before, grant)?, record])
     }
 
-    fn write_balance(&self, before: u64, grant: &CreditGrant) -> Result<TransactWriteItem, Fault> {
+    /// The action that writes what is left of `grant`, which had the version `before`.
+    pub(super) fn write_balance(&self, before: u64, grant: &CreditGrant) -> Result<TransactWriteItem, Fault> {
         let number = |n: i64| AttributeValue::N(n.to_string());
         let mut set = vec![("balance_minor", number(grant.balance_minor)), ("renewals", number(grant.renewals.into()))];
         if let Some(Voided { at, taken_minor }) = grant.voided {

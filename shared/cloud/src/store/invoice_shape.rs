@@ -10,6 +10,7 @@ mod second;
 mod tests;
 
 use super::{
+    adjusters::COUPONS_PER_INVOICE_MAX,
     invoices::{PdfRecord, StoredInvoice},
     item::{self, Item, Stored},
     settlement_shape::{self, Beside},
@@ -22,8 +23,8 @@ use domain::{
     catalog::{Percent, PlanRef},
     id::{CouponId, GrantId, InvoiceId, PlanId, SubscriptionId, TenantId},
     invoice::{
-        AppliedCredit, Discount, Draft, Invoice, InvoiceNumber, Notes, Open, Paid, Statement, SubscriptionRun, Tax,
-        TaxTreatment, Uncollectible, Void,
+        AppliedCredit, Discount, Draft, Invoice, InvoiceNumber, Line, Notes, Open, Paid, Statement, SubscriptionRun,
+        Tax, TaxTreatment, Uncollectible, Void,
     },
     money::{Currency, Money},
 };
@@ -32,6 +33,21 @@ use line::LineV3;
 use second::InvoiceV2;
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroU32;
+
+/// Most bytes that the lines of an invoice may weigh together ([`line_bytes`]) before adjustments wait for the next one. An
+/// item of DynamoDB has 400 KiB; what is left is for the heading, discounts, taxes, credits, notes and what becomes of it.
+pub(crate) const LINES_BYTES_MAX: usize = 360 * 1024;
+/// Most bytes that one adjustment weighs: a key, a name of 200 characters in any script, its source and its figures.
+pub(crate) const ADJUSTMENT_BYTES_MAX: usize = 2 * 1024;
+/// What coupons and the tax write for each line: a number each.
+const SHARES_BYTES_MAX: usize = (COUPONS_PER_INVOICE_MAX + 1) * 21;
+
+/// What a line weighs in the item of its invoice, or less: as JSON, which is longer than what DynamoDB counts.
+pub(crate) fn line_bytes(line: &Line) -> usize {
+    // A line that cannot be written cannot be weighed either, and is refused where it is written.
+    let written = serde_json::to_vec(&LineV3::from(line)).map_or(0, |json| json.len());
+    written.saturating_add(SHARES_BYTES_MAX)
+}
 
 /// Attribute of the PDF's record, which is written after the invoice.
 pub(super) const PDF: &str = "pdf";

@@ -7,11 +7,12 @@
 
 use super::{
     TenantStore,
+    adjusters::Used,
     dynamo::{self, Range, Transacted},
     invoice_shape::{self, InvoiceV3, PDF},
     item::{self, Cursor, Item, Page},
     key::{self, Key},
-    outbox,
+    ledger, outbox,
     settlement::Ending,
     settlement_shape::{Beside, SETTLEMENT},
 };
@@ -102,14 +103,14 @@ impl TenantStore<'_> {
     }
 
     /// Writes `invoice`, which may be there as a draft, under the number after `numbers_used`, moves the subscription on
-    /// if it is of a run that is made, records `facts`, and does `more` with it: what the invoice has used of coupons and credits.
+    /// if it is of a run that is made, records `facts`, and writes what the invoice has `used` of coupons and credits.
     pub async fn bill(
         &self,
         invoice: &Invoice,
         numbers_used: u64,
         run: Option<RunMade<'_>>,
         facts: &[Message],
-        more: Vec<TransactWriteItem>,
+        used: Used,
         now: Timestamp,
     ) -> Result<BillOutcome, Fault> {
         let mut actions = vec![
@@ -120,12 +121,14 @@ impl TenantStore<'_> {
         if let Some(run) = run {
             actions.push(self.replace_subscription(run.before.revision, run.after, run.due_at)?);
         }
+        let mut transactions = used.transactions;
         if let Some(open) = invoice.issued() {
-            self.append_finalized(open, &mut actions).await?;
+            transactions.extend(ledger::finalized(open)?);
             actions.extend(self.carried_over(open)?);
         }
+        self.append_now(&transactions, &mut actions).await?;
         actions.extend(self.facts(invoice, facts, now)?);
-        actions.extend(more);
+        actions.extend(used.actions);
         Ok(match self.world.transact(actions).await? {
             Transacted::Committed => BillOutcome::Billed,
             Transacted::Refused(refused) if refused.contains(&0) => BillOutcome::AlreadyBilled,

@@ -110,15 +110,14 @@ impl TenantStore<'_> {
         Ok(after)
     }
 
-    /// Adds to `actions` what records that `open` was issued, after the end of the ledger as it is now.
-    pub(super) async fn append_finalized(
+    /// As [`Self::append`], after the end of the ledger as it is now.
+    pub(super) async fn append_now(
         &self,
-        open: &Open,
+        transactions: &[Transaction],
         actions: &mut Vec<TransactWriteItem>,
     ) -> Result<(), Fault> {
-        let transactions = finalized(open)?;
         if !transactions.is_empty() {
-            self.append(&self.ledger_head().await?, &transactions, actions)?;
+            self.append(&self.ledger_head().await?, transactions, actions)?;
         }
         Ok(())
     }

@@ -41,11 +41,12 @@ mod usage;
 mod watermark;
 mod webhooks;
 
-pub use adjusters::{ADJUSTER_ACTIONS_MAX, COUPONS_PER_INVOICE_MAX, GRANTS_PER_INVOICE_MAX, LoadedAdjusters};
+pub use adjusters::{ADJUSTER_ACTIONS_MAX, COUPONS_PER_INVOICE_MAX, GRANTS_PER_INVOICE_MAX, LoadedAdjusters, Used};
 pub use api_keys::StoredApiKey;
 pub use changes::{ChangeOutcome, ChangeRecord};
 pub use grants::GrantUse;
 pub use idempotency::{Claim, StoredAnswer};
+pub(crate) use invoice_shape::{ADJUSTMENT_BYTES_MAX, LINES_BYTES_MAX, line_bytes};
 pub use invoices::{BillOutcome, PdfRecord, RunMade, StoredInvoice};
 pub use item::{Cursor, PAGE_ITEMS_MAX, Page};
 pub use lanes::{HourNotes, LOG_DAYS, LaneWrite, StoredHead, StoredHour};

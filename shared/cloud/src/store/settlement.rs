@@ -7,6 +7,7 @@
 
 use super::{
     TenantStore,
+    adjusters::Used,
     dynamo::{self, Range, Transacted},
     invoice_shape,
     invoices::{self, PdfRecord, StoredInvoice},
@@ -92,8 +93,10 @@ impl TenantStore<'_> {
             Some(_) | None => Vec::new(),
         };
         transactions.extend(after.transactions.iter().cloned());
-        self.append(&self.ledger_head().await?, &transactions, &mut actions)?;
-        actions.extend(self.of_credits(settling, now).await?);
+        let credits = self.of_credits(settling, now).await?;
+        transactions.extend(credits.transactions);
+        self.append_now(&transactions, &mut actions).await?;
+        actions.extend(credits.actions);
         for fact in *facts {
             actions.push(outbox::row(table, &id.to_string(), fact, now)?);
         }
@@ -105,18 +108,21 @@ impl TenantStore<'_> {
     }
 
     /// What a tenant's credits have of it: a void gives back what it had used, a credit note leaves what is too much.
-    async fn of_credits(&self, settling: &Settling<'_>, now: Timestamp) -> Result<Vec<TransactWriteItem>, Fault> {
+    async fn of_credits(&self, settling: &Settling<'_>, now: Timestamp) -> Result<Used, Fault> {
         match &settling.record {
-            Record::Payment(_) => Ok(Vec::new()),
+            Record::Payment(_) => Ok(Used::default()),
             Record::Ending(_) => match &settling.after.invoice {
                 Invoice::Void(void) => self.give_back(&void.open.statement, now).await,
-                Invoice::Draft(_) | Invoice::Open(_) | Invoice::Paid(_) | Invoice::Uncollectible(_) => Ok(Vec::new()),
+                Invoice::Draft(_) | Invoice::Open(_) | Invoice::Paid(_) | Invoice::Uncollectible(_) => {
+                    Ok(Used::default())
+                }
             },
             Record::CreditNote(note, _) if note.balance_minor > 0 => {
                 let amount = Money { amount_minor: note.balance_minor, ..note.total };
-                Ok(vec![self.put_balance(note.grant_id(), &note.number, amount, note.issued_at)?])
+                let balance = self.put_balance(note.grant_id(), &note.number, amount, note.issued_at)?;
+                Ok(Used { actions: vec![balance], transactions: Vec::new() })
             }
-            Record::CreditNote(..) => Ok(Vec::new()),
+            Record::CreditNote(..) => Ok(Used::default()),
         }
     }
 

@@ -12,7 +12,8 @@
 //! | a credit note | revenue, tax | receivable for what was unpaid, else credits |
 //! | a refund | credits | cash |
 //! | a paid grant, a promotional one | cash, revenue | credits |
-//! | what is left of a grant is lost | credits | revenue |
+//! | a grant starts afresh | cash or revenue as if granted anew; credits for what was not kept | credits; revenue |
+//! | what is left of a grant is lost: taken back, expired, or given back too late | credits | revenue |
 //!
 //! Ids are derived from what is reported, so that the same fact is the same transaction.
 
@@ -21,6 +22,7 @@ use super::{
     Heading, LedgerError, Subject, Transaction, TransactionKind,
 };
 use crate::{
+    grant::GrantKind,
     id::{GrantId, InvoiceId, PaymentId, TransactionId},
     invoice::{CreditNote, Open, Settlement, digest},
     money::Money,
@@ -161,7 +163,44 @@ impl Transaction {
         moved(heading, Revenue, Credits, amount.amount_minor)
     }
 
-    /// What is left of a grant is lost, by expiry or because it was taken back.
+    /// A grant has started afresh for the `renewals`-th time: `granted` was granted anew, once or more often, and `lost_minor`
+    /// of what was left was not kept; where that is negative, more is kept than was left.
+    pub fn grant_renewed(
+        (grant_id, kind): (GrantId, GrantKind),
+        renewals: u32,
+        granted: Money,
+        lost_minor: i64,
+        at: Timestamp,
+        memo: &str,
+    ) -> Result<Self, LedgerError> {
+        let from = match kind {
+            GrantKind::Paid => Cash,
+            GrantKind::Promotional => Revenue,
+        };
+        let fact = format!("grant-renewed.{renewals}");
+        let heading = of_grant(grant_id, &fact, TransactionKind::Credit, granted, at, memo);
+        let postings = [
+            (from, granted.amount_minor),
+            (Credits, negated(granted.amount_minor)?),
+            (Credits, lost_minor),
+            (Revenue, negated(lost_minor)?),
+        ];
+        Self::new(heading, &postings)
+    }
+
+    /// What is left of a grant is lost because its time is over; `fact` tells one such loss of a grant from another.
+    pub fn grant_over(
+        grant_id: GrantId,
+        fact: &str,
+        amount: Money,
+        at: Timestamp,
+        memo: &str,
+    ) -> Result<Self, LedgerError> {
+        let heading = of_grant(grant_id, &format!("grant-{fact}"), TransactionKind::Adjustment, amount, at, memo);
+        moved(heading, Credits, Revenue, amount.amount_minor)
+    }
+
+    /// What is left of a grant is lost because it was taken back.
     pub fn grant_lost(grant_id: GrantId, amount: Money, at: Timestamp, memo: &str) -> Result<Self, LedgerError> {
         let heading = of_grant(grant_id, "grant-lost", TransactionKind::Adjustment, amount, at, memo);
         moved(heading, Credits, Revenue, amount.amount_minor)

@@ -6,8 +6,8 @@
 //!
 //! `term` is what holds on a day, `period` which days are billed together, `stretch` and `charges` what a closed period
 //! costs, `advance` what an opened one costs and how that is corrected, `beginning` what is charged once, `start`, `change`
-//! and `drafting` what may happen, `preview` what a change will cost, `refused_usage` when a tenant's usage is not taken.
-//! Storage, usage and the clock are the callers'.
+//! and `drafting` what may happen, `preview` what a change will cost, `refused_usage` when a tenant's usage is not taken,
+//! `room` whether an invoice can hold a period. Storage, usage and the clock are the callers'.
 
 mod advance;
 mod beginning;
@@ -18,6 +18,7 @@ mod offers;
 mod period;
 mod preview;
 mod refused_usage;
+mod room;
 mod start;
 mod stretch;
 mod term;
@@ -29,6 +30,7 @@ pub use charges::{Counted, UsageKey, UsageWanted};
 pub use offers::{LinesError, Offered, Offers};
 pub use preview::{PreviewLine, offers_of_preview, preview};
 pub use refused_usage::{REFUSED_SPANS_MAX, RefusedSpan, RefusedUsage};
+pub use room::PERIOD_LINES_BYTES_MAX;
 pub use start::{Start, TRIAL_DAYS_MAX, Trial};
 pub use term::{AddOn, PausedUsage, Phase, Term};
 

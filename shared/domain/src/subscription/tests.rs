@@ -8,6 +8,7 @@ mod laws;
 mod periods;
 mod previews;
 mod refused_usage;
+mod room;
 
 use super::*;
 use crate::{

@@ -28,7 +28,7 @@ use domain::{
     Date, Timestamp,
     catalog::{OfferKey, PlanRef},
     id::SubscriptionId,
-    subscription::{self, Changed, Term},
+    subscription::{self, Change, Changed, Term},
 };
 use http::StatusCode;
 use jiff::SignedDuration;
@@ -219,6 +219,10 @@ async fn decide(
     let mut offers = billing::offers(api.world(), &shelf, &offers_of(before)).await?;
     let change = asked::change(api, &shelf, before, new, &mut offers).await?;
     let changed = before.change(&change, today, now, &offers).map_err(asked::refused)?;
+    // Nothing else makes a period's invoice longer, and an end is never refused for want of room.
+    if matches!(change, Change::Plan { .. } | Change::AddOn { .. }) {
+        changed.after.check_room(changed.from, &offers).map_err(asked::refused)?;
+    }
     Ok((changed, shelf))
 }
 

@@ -113,3 +113,89 @@ fn the_largest_invoice_fits_into_an_item() {
         assert!(bytes + room < ITEM_BYTES_MAX, "{bytes} bytes, and {room} more");
     }
 }
+
+/// The bytes of a value as DynamoDB counts them: names and values, three for a list or map, and one for each of its members.
+fn dynamo_bytes(value: &serde_json::Value) -> usize {
+    match value {
+        serde_json::Value::Null | serde_json::Value::Bool(_) => 1,
+        serde_json::Value::Number(number) => number.to_string().len() / 2 + 2,
+        serde_json::Value::String(text) => text.len(),
+        serde_json::Value::Array(values) => 3 + values.iter().map(|value| 1 + dynamo_bytes(value)).sum::<usize>(),
+        serde_json::Value::Object(members) => {
+            3 + members.iter().map(|(name, value)| 1 + name.len() + dynamo_bytes(value)).sum::<usize>()
+        }
+    }
+}
+
+/// The largest adjustment that there is: everything in it is as long as it may be.
+fn largest_adjustment(day: Date) -> Line {
+    let slug = "s".repeat(domain::text::SLUG_LENGTH_MAX);
+    let figure: domain::Decimal = "-7922816251426433759354395033.5".parse().unwrap();
+    let key = format!("{slug}.true-up@2026-05-01");
+    Line {
+        key: format!("{key}.adjustment@{day}"),
+        source: Some(domain::invoice::Source {
+            plan: PlanRef { plan_id: PlanId::derived(&["plan"]), version: NonZeroU32::MAX },
+            price: Some(Slug::parse(&slug).unwrap()),
+        }),
+        description: "\u{1f600}".repeat(domain::text::NAME_LENGTH_MAX),
+        exact: figure,
+        amount: Money { amount_minor: i64::MIN, currency: "EUR".parse().unwrap() },
+        days: Some((day, day)),
+        detail: domain::invoice::LineDetail::Adjustment {
+            of: InvoiceId::derived(&["invoice"]),
+            line: key,
+            quantity_before: figure,
+            quantity_after: figure,
+        },
+    }
+}
+
+#[test]
+fn an_invoice_that_is_full_of_lines_fits_into_an_item_with_all_else() {
+    let mut statement = read(golden(V3)).unwrap().invoice.statement().clone();
+    statement.lines.clear();
+    let mut bytes = 0;
+    let mut day = "2020-01-01".parse::<Date>().unwrap();
+    loop {
+        let line = largest_adjustment(day);
+        assert!(line_bytes(&line) <= ADJUSTMENT_BYTES_MAX, "{} bytes", line_bytes(&line));
+        bytes += line_bytes(&line);
+        if bytes > LINES_BYTES_MAX {
+            break;
+        }
+        statement.lines.push(line);
+        day = day.tomorrow().unwrap();
+    }
+    let name = || "\u{1f600}".repeat(domain::text::NAME_LENGTH_MAX);
+    let of_lines_minor = vec![i64::MIN; statement.lines.len()];
+    let discount = |index: usize| Discount {
+        coupon_id: CouponId::derived(&[&index.to_string()]),
+        name: name(),
+        off_lines_minor: of_lines_minor.clone(),
+    };
+    statement.discounts = (0..COUPONS_PER_INVOICE_MAX).map(discount).collect();
+    let rate = Percent::parse("19").unwrap();
+    let tax = Tax { name: name(), rate, inclusive: true, net_minor: i64::MIN, of_lines_minor: of_lines_minor.clone() };
+    statement.taxes = vec![tax];
+    let credit =
+        |index: usize| AppliedCredit { grant_id: GrantId::derived(&[&index.to_string()]), amount_minor: i64::MIN };
+    statement.credits = (0..crate::store::GRANTS_PER_INVOICE_MAX).map(credit).collect();
+    let note = Some("\u{1f600}".repeat(domain::invoice::MEMO_LENGTH_MAX));
+    statement.notes = Notes { memo: note.clone(), purchase_order: note };
+    // Only its shape is of interest: what all this adds up to is no amount.
+    let lines: Vec<LineV3> = statement.lines.iter().map(LineV3::from).collect();
+    let mut item = json(&InvoiceV3::from(&read(golden(V3)).unwrap()));
+    item["lines"] = serde_json::to_value(lines).unwrap();
+    let discounts: Vec<DiscountV3> = statement.discounts.iter().map(DiscountV3::from).collect();
+    let taxes: Vec<TaxV3> = statement.taxes.iter().map(TaxV3::from).collect();
+    let credits: Vec<CreditV3> = statement.credits.iter().map(CreditV3::from).collect();
+    item["discounts"] = serde_json::to_value(discounts).unwrap();
+    item["taxes"] = serde_json::to_value(taxes).unwrap();
+    item["credits"] = serde_json::to_value(credits).unwrap();
+    item["memo"] = serde_json::to_value(&statement.notes.memo).unwrap();
+    item["purchase_order"] = serde_json::to_value(&statement.notes.purchase_order).unwrap();
+    // Beside it: the record of its PDF, and what became of it, with a reason.
+    let beside = 8 * 1024;
+    assert!(dynamo_bytes(&item) + beside < ITEM_BYTES_MAX, "{} bytes", dynamo_bytes(&item));
+}
