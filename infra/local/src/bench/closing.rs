@@ -87,11 +87,7 @@ struct Pass {
 ///
 /// # Errors
 /// If the platform fails, or an invoice is missing or over another total than was rated.
-pub async fn closing(
-    plan: &Closing,
-    logged: Option<&Logged>,
-    mut each: impl FnMut(&Row),
-) -> Result<(), BenchError> {
+pub async fn closing(plan: &Closing, logged: Option<&Logged>, mut each: impl FnMut(&Row)) -> Result<(), BenchError> {
     let month = Month::open(plan).await?;
     let rated = rating::rate(month.platform.world(), &month.customers, plan).await?;
     let prices = customers::PRICES;

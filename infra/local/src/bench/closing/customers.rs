@@ -3,10 +3,7 @@
 //! Usage follows from the tenant's number and the hour, so that what must be counted is known without asking.
 
 use super::{BenchError, Closing, SENDERS};
-use crate::{
-    bench::line::unexpected,
-    workload,
-};
+use crate::{bench::line::unexpected, workload};
 use axum::Router;
 use domain::{
     Decimal,
@@ -138,7 +135,8 @@ pub(super) fn usage(tenant: u64, hours: u32, price: &str) -> Usage {
     match price {
         "egress" | "storage" => {
             let hours = 1..=hours;
-            let bytes: u64 = hours.flat_map(|hour| (0..requests()).map(move |request| bytes(tenant, hour, request))).sum();
+            let bytes: u64 =
+                hours.flat_map(|hour| (0..requests()).map(move |request| bytes(tenant, hour, request))).sum();
             Usage::Quantity(bytes.into())
         }
         "payments" | "turnover" => {
