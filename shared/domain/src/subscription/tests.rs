@@ -6,6 +6,7 @@ mod corrections;
 mod laws;
 mod periods;
 mod previews;
+mod spans;
 
 use super::*;
 use crate::{

@@ -237,7 +237,7 @@ fn every_kind_of_part_and_every_modifier_reads_differently() {
         Modifier::SpendFloor(SpendFloor::Commitment { amount: amount(), overage_factor }),
     ];
     assert_all_differ(
-        modifiers
+        &modifiers
             .map(|modifier| of(vec![part(Basis::Units)], vec![Step { modifier, before: dec("4"), after: dec("3") }])),
     );
 }
