@@ -29,3 +29,11 @@ fn usage_is_charged_in_spans(#[case] changes: &[(&str, Change)], #[case] expect:
 fn seats_to(quantity: u64) -> Change {
     to_seats("s", quantity, When::Immediate)
 }
+
+#[test]
+fn a_fee_for_no_day_is_no_line() {
+    let sold: [Sold<'_>; 1] = [("team", MONTH, 0, &[("f", "flat 20 inArrears"), ("s", "seats 50 inArrears")])];
+    let story = Story::new(start("team", MONTH, "2024-03-01", &[("s", 1)]), &sold).ran(1);
+    assert_eq!(story.texts(1, 0), ["f 2000", "s 5000"]);
+    assert_eq!(story.then("2024-03-01", &PAUSE).texts(1, 0), [""; 0]);
+}
