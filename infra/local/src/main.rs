@@ -62,7 +62,7 @@ enum Command {
     },
     /// Run a workload in memory and say what it would cost on AWS, modelled from metered requests.
     Cost(Cost),
-    /// Measure how fast this machine counts, and model what a million events would cost.
+    /// Measure how fast this machine counts, model what a million events would cost, and close a month.
     Bench(Bench),
     /// Count a tenant's hours anew from the usage log of a running server, and compare them with what is stored.
     Rebuild(Recount),
@@ -147,6 +147,18 @@ struct Bench {
     /// Tenants that send.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     tenants: u32,
+    /// Only close a month.
+    #[arg(long)]
+    closing_only: bool,
+    /// Subscriptions whose month is closed.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    subscriptions: u64,
+    /// Subscriptions of each tenant.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    per_tenant: u64,
+    /// Hours of the month in which each tenant has usage, each on another day.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(0..=28))]
+    usage_hours: u32,
 }
 
 #[derive(Args)]
@@ -206,14 +218,21 @@ async fn measure(options: &Cost, logged: Option<Logged>) -> Result<(), Box<dyn E
 }
 
 async fn run_bench(options: Bench) -> Result<(), Box<dyn Error>> {
-    let Bench { seconds, per_request, tenants } = options;
+    let Bench { seconds, per_request, tenants, closing_only, subscriptions, per_tenant, usage_hours } = options;
+    let closing = bench::Closing { subscriptions, per_tenant, usage_hours };
     let plan = bench::Plan { duration: Duration::from_secs(seconds), per_request, tenants: usize::try_from(tenants)? };
     if cfg!(debug_assertions) {
         println!("A debug build: what is measured is far slower than what is deployed.");
     }
     println!("{}", Row::header());
-    bench::load(&plan, |row| println!("{row}")).await?;
-    bench::spend(start_logs(true).as_ref(), |row| println!("{row}")).await?;
+    if !closing_only {
+        bench::load(&plan, |row| println!("{row}")).await?;
+    }
+    let logged = start_logs(true);
+    if !closing_only {
+        bench::spend(logged.as_ref(), |row| println!("{row}")).await?;
+    }
+    bench::closing(&closing, logged.as_ref(), |row| println!("{row}")).await?;
     println!(
         "\nRates and delays are measured on this machine, in one process, without sockets, over the embedded AWS."
     );

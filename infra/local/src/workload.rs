@@ -176,7 +176,7 @@ pub async fn send(router: &Router, key: &str, request: Request) -> Result<(), Re
     Err(Refused { path: path.to_owned(), status: StatusCode::ACCEPTED, answer })
 }
 
-async fn post(router: &Router, key: &str, path: &str, body: String) -> Result<Value, Refused> {
+pub(crate) async fn post(router: &Router, key: &str, path: &str, body: String) -> Result<Value, Refused> {
     let request = HttpRequest::builder()
         .method(Method::POST)
         .uri(path)

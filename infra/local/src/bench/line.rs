@@ -277,7 +277,7 @@ fn read<'a, Answer: Deserialize<'a>>(path: &str, status: StatusCode, answer: &'a
     serde_json::from_slice(answer).map_err(|_| unexpected(path, status, answer))
 }
 
-fn unexpected(path: &str, status: StatusCode, answer: &[u8]) -> BenchError {
+pub(super) fn unexpected(path: &str, status: StatusCode, answer: &[u8]) -> BenchError {
     BenchError::Answer { path: path.to_owned(), status, answer: String::from_utf8_lossy(answer).into_owned() }
 }
 

@@ -1,4 +1,5 @@
-//! `meterline bench`: how fast this machine counts, how long an event waits, and what a million events would cost.
+//! `meterline bench`: how fast this machine counts, how long an event waits, what a million events would cost, and what it
+//! takes to close a month.
 //!
 //! Two kinds of figures, never mixed:
 //! - *measured* ([`load`]): the real router and the real handlers in this process, over the embedded AWS in memory, on
@@ -8,20 +9,25 @@
 //! - *modelled from metered requests* ([`spend`]): `meterline cost` with fixed workloads. Of this machine only Lambda's
 //!   time is in them.
 //!
+//! [`closing`] has both kinds: what the runs took here, and what their calls would cost.
+//!
 //! What depends on the machine is printed beside its target and never judged; a total that is wrong fails the bench.
 //! Beside a rate stands the processor time of the whole process for an event, senders included: unlike the rate it is
 //! much the same where others use the machine too.
 
+mod closing;
 mod cpu;
 mod delay;
 mod line;
 mod report;
 mod spend;
 
+pub use closing::{Closing, closing};
 pub use report::Row;
 pub use spend::spend;
 
 use crate::{cost::CostError, platform::PlatformError, workload::Refused};
+use domain::subscription::LinesError;
 use http::StatusCode;
 use line::Line;
 use report::grouped;
@@ -91,6 +97,19 @@ pub enum BenchError {
         sent: u64,
         /// Messages that were delivered.
         delivered: u64,
+    },
+    /// What a month comes to cannot be rated.
+    #[error("the month cannot be rated")]
+    Rated(#[from] LinesError),
+    /// An invoice is missing, or says another total than was rated.
+    #[error("subscription {place} was rated {rated_minor} and is invoiced {invoiced_minor:?}")]
+    Invoice {
+        /// Which subscription, counted from 1.
+        place: usize,
+        /// What its lines come to.
+        rated_minor: i64,
+        /// What its invoice says, if it has one.
+        invoiced_minor: Option<i64>,
     },
     /// A task was stopped.
     #[error("a task of the bench was stopped")]

@@ -21,6 +21,11 @@ pub struct Row {
 }
 
 impl Row {
+    /// A figure without a target.
+    pub(super) fn of(figure: &str, measured: String) -> Self {
+        Self { figure: figure.to_owned(), measured, target: String::new() }
+    }
+
     /// The line above the figures.
     #[must_use]
     pub fn header() -> Self {
@@ -48,6 +53,14 @@ pub(super) fn rate(events: u64, took: Duration, worked: Option<Duration>) -> Str
     let Some(worked) = worked else { return rate };
     let nanoseconds = worked.as_nanos() / u128::from(events.max(1));
     format!("{rate}, {}.{:02} us CPU each", nanoseconds / 1_000, nanoseconds % 1_000 / 10)
+}
+
+/// How long `runs` took, and the processor time for each of them where it is known.
+pub(super) fn taken(runs: u64, took: Duration, worked: Option<Duration>) -> String {
+    let tenths = took.as_millis() / 100;
+    let took = format!("{}.{} s", tenths / 10, tenths % 10);
+    let Some(worked) = worked else { return took };
+    format!("{took}, {} us CPU each", worked.as_micros() / u128::from(runs.max(1)))
 }
 
 /// The smallest of `sorted` that at least so many of a hundred do not exceed (nearest rank).
@@ -142,6 +155,17 @@ mod tests {
             (0, Some(second), "0 events/s, 1000000.00 us CPU each"),
         ] {
             assert_eq!(rate(events, second, worked), expect);
+        }
+    }
+
+    #[test]
+    fn a_time_stands_before_what_each_run_has_of_it() {
+        for (millis, runs, worked, expect) in [
+            (12_349, 10, Some(Duration::from_millis(25)), "12.3 s, 2500 us CPU each"),
+            (49, 0, Some(Duration::from_millis(1)), "0.0 s, 1000 us CPU each"),
+            (1_000, 1, None, "1.0 s"),
+        ] {
+            assert_eq!(taken(runs, Duration::from_millis(millis), worked), expect);
         }
     }
 

@@ -37,6 +37,11 @@ impl Logged {
     pub(super) fn take(&self) -> Bytes {
         std::mem::take(&mut *lock(&self.0))
     }
+
+    /// Bytes that `function` has logged since the last time.
+    pub(crate) fn take_of(&self, function: Function) -> u64 {
+        self.take().remove(&Some(function)).unwrap_or(0)
+    }
 }
 
 /// One line that is being written.

@@ -357,4 +357,26 @@ mod tests {
         assert!(all.meets(&one) && one.meets(&all) && one.meets(&one) && !one.meets(&two));
         assert!(all.id != one.id && one.id != two.id);
     }
+
+    #[test]
+    fn what_it_is_restricted_to_and_has_used_comes_along() {
+        let (calls, basic) = (Slug::parse("calls").unwrap(), PlanId::derived(&["basic"]));
+        let plan = PlanNamed { id: basic, slug: Slug::parse("basic").unwrap() };
+        let rows = [
+            (CouponTargets::All, Restriction::None),
+            (CouponTargets::Prices(vec![calls.clone()]), Restriction::Prices(vec![calls])),
+            (CouponTargets::Plans(vec![plan]), Restriction::Plans(vec![basic])),
+        ];
+        for (targets, restriction) in rows {
+            let mut given = redemption(usd(500), cycles(3));
+            given.terms.targets = targets;
+            (given.used_cycles, given.consumed_minor) = (2, 120);
+            let money = |amount_minor| Money { amount_minor, currency: "USD".parse().unwrap() };
+            let value = CouponValue::Fixed { amount: money(500), consumed: money(120) };
+            let coupon = Coupon { restriction, value, duration: cycles(3), used_cycles: 2 };
+            assert_eq!(given.named(), NamedCoupon { id: given.terms.id, name: "Welcome".to_owned(), coupon });
+        }
+        let percentage = CouponValue::Percentage(Percent::parse("10").unwrap());
+        assert_eq!(redemption(percent("10"), Duration::Once).coupon().value, percentage);
+    }
 }

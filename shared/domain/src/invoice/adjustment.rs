@@ -231,6 +231,15 @@ mod tests {
     }
 
     #[test]
+    fn fees_are_not_adjusted() {
+        let billed = charged(PER_UNIT, Decimal::TEN);
+        let mut now = charged(PER_UNIT, Decimal::TEN);
+        now[0].amount.amount_minor += 1_000;
+        let adjustable = Adjustable { of: may(), days: days(), billed: &billed, earlier: &[], now: &now };
+        assert_eq!(adjustable.lines(), Ok(Vec::new()));
+    }
+
+    #[test]
     fn a_part_of_a_period_keeps_its_days() {
         let part = Some((Date::constant(2026, 5, 11), Date::constant(2026, 5, 20)));
         let of = |quantity| {

@@ -252,7 +252,13 @@ pub(crate) mod tests {
             Invoice::Void(open.clone().void(now)),
             Invoice::Uncollectible(open.clone().give_up(now)),
         ] {
-            assert_eq!(end.issued(), Some(&open), "{}", end.status());
+            assert_eq!((end.issued(), end.statement()), (Some(&open), &open.statement), "{}", end.status());
         }
+    }
+
+    #[test]
+    fn a_draft_is_not_issued() {
+        let draft = Invoice::Draft(draft(&[1]));
+        assert_eq!((draft.status(), draft.issued(), draft.statement().lines.len()), ("draft", None, 1));
     }
 }

@@ -281,4 +281,11 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_template_may_have_sixty_characters() {
+        let template = |letters| format!("{}-{{seq}}", "A".repeat(letters));
+        assert!(NumberTemplate::parse(&template(54)).is_ok());
+        assert_eq!(NumberTemplate::parse(&template(55)).unwrap_err().code, "too_long");
+    }
 }

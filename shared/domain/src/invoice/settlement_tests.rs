@@ -334,3 +334,35 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_fits_into_no_amount_is_one_refusal() {
+    let refusals: [Refusal; 3] =
+        [ledger::LedgerError::OutOfRange.into(), MoneyError::OutOfRange.into(), AmountOutOfRange.into()];
+    for refusal in refusals {
+        assert_eq!((refusal.code(), refusal.pointer()), ("amount_out_of_range", None));
+    }
+    let too_many = Refusal::TooMany(100);
+    assert_eq!((too_many.code(), too_many.pointer()), ("too_many", None));
+}
+
+#[test]
+fn a_payment_says_what_came_and_not_what_was_open() {
+    let invoice = invoice(&[1_000, 500], 0);
+    let standing = Standing { invoice: &invoice, settlement: Settlement::default() };
+    let new =
+        NewPayment { id: PaymentId::derived(&["p"]), amount_minor: Some(600), reference: None, received_at: None };
+    let (payment, settled) = standing.pay(&new, now()).unwrap();
+    assert_eq!(payment.amount, Money { amount_minor: 600, currency: usd() });
+    assert_eq!((settled.settlement.paid_minor, settled.invoice.status()), (600, "open"));
+}
+
+// 16.66 less 6.00 are 10.66; of the second line, 5.95, so many are left as the first note has not spread over it.
+#[rstest]
+#[case::of_all("credit 1067", "10.66 USD are left to be credited: send at most that")]
+#[case::of_a_line("credit line-1=382", "3.81 USD of line line-1 are left to be credited: send at most that")]
+fn a_refusal_says_what_is_left(#[case] step: &str, #[case] expect: &str) {
+    let mut life = Life::new(invoice(&[1_000, 500], 0));
+    life.step("credit 600").unwrap();
+    assert_eq!(life.step(step).unwrap_err().to_string(), expect);
+}

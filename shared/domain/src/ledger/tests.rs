@@ -181,3 +181,18 @@ proptest! {
         prop_assert_eq!(whole.iter().map(|(_, money)| money.amount_minor).sum::<i64>(), 0);
     }
 }
+
+#[test]
+fn each_reason_of_a_break_has_its_word() {
+    let words = [
+        (BreakReason::Missing, "missing"),
+        (BreakReason::Previous, "previous"),
+        (BreakReason::Changed, "changed"),
+        (BreakReason::Unreadable, "unreadable"),
+        (BreakReason::Head, "head"),
+        (BreakReason::Balances, "balances"),
+    ];
+    for (reason, word) in words {
+        assert_eq!(reason.as_str(), word);
+    }
+}

@@ -3,6 +3,7 @@
 //! The names of cases such as `g_l1` are rows of the worked numbers that RATING.md was checked against.
 
 mod laws;
+mod levels;
 mod models;
 mod modifiers;
 mod percentage;

@@ -9,6 +9,7 @@ mod periods;
 mod previews;
 mod refused_usage;
 mod room;
+mod spans;
 
 use super::*;
 use crate::{

@@ -107,3 +107,6 @@ pub(super) fn say_adjustments(statement: &Statement, say: &mut impl FnMut(&str, 
         say("purchaseOrder", &super::quoted(order));
     }
 }
+
+#[cfg(test)]
+mod tests;
