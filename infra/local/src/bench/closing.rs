@@ -1,10 +1,10 @@
 //! What closing a month takes: every subscription's draft and invoice, from the tick through the queue to the issue.
 //!
-//! *Measured* are the ticks and runs of the real billing function over the embedded AWS in memory, on a clock that stands
-//! still between two ticks of the template's schedule; *modelled* is what AWS would bill for that, with an assumed wait for
-//! each call; and the processor time of nothing but the rating is measured beside them. What prints invoices and calls
-//! webhooks is left out. Invariant: no figure is given unless every subscription has its invoice of the month, over the very
-//! total that was rated.
+//! *Measured* are the ticks and runs of the real billing function over the embedded AWS in memory, on a clock that
+//! stands still between two ticks of the template's schedule; *modelled* is what AWS would bill for that, with an assumed
+//! wait for each call; and the processor time of nothing but the rating is measured beside them. What prints invoices and
+//! calls webhooks is left out. Invariant: no figure but that of the rating is given unless every subscription has its
+//! invoice of the month, over the very total that was rated.
 
 mod customers;
 mod rating;
@@ -40,7 +40,7 @@ const FIRST_TICK_SECOND: i64 = 1_782_864_180;
 const TICK: SignedDuration = SignedDuration::from_mins(15);
 /// Longer than the watermark needs to be sure of an instant.
 const COUNTED: SignedDuration = SignedDuration::from_mins(3);
-/// Ticks before the month is called stuck: six close it, and each needs one more for every limit of one tick.
+/// Ticks before the month is called stuck: six close it, unless there is more than one tick asks for.
 const TICKS_MAX: u32 = 48;
 /// Deliveries of a queue at a time: one for each core that the targets are for.
 const PUMPS: usize = 2;
@@ -194,7 +194,7 @@ impl Month {
         Ok(delivered)
     }
 
-    /// Holds the invoice of `customer` against what was rated, and its number against its place.
+    /// Holds the invoice of `customer`, the one at `place`, against what was rated.
     async fn check(&self, customer: &Customer, rated_minor: i64, place: usize) -> Result<(), BenchError> {
         let store = self.platform.world().store(customer.tenant_id);
         let id = subscription::run_invoice_id(customer.subscription_id, 1);

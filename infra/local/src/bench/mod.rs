@@ -1,5 +1,5 @@
-//! `meterline bench`: how fast this machine counts, how long an event waits, what a million events would cost, and what it
-//! takes to close a month.
+//! `meterline bench`: how fast this machine counts, how long an event waits, what a million events would cost, and what
+//! it takes to close a month.
 //!
 //! Two kinds of figures, never mixed:
 //! - *measured* ([`load`]): the real router and the real handlers in this process, over the embedded AWS in memory, on
