@@ -15,7 +15,7 @@ use std::collections::HashSet;
 /// Messages of one `PublishBatch` (AWS limit).
 const BATCH_MESSAGES_MAX: usize = 10;
 /// Requests of [`World::publish_many`] on their way at a time: 40 messages, so that 100,000 of them take 50 s if a request
-/// takes 20 ms, which is 2,000 a second. SNS takes 300 to 30,000 a second, by region, and what it throttles is retried.
+/// takes 20 ms. That is 2,000 messages a second; what the quota of SNS in a region throttles is retried.
 const PUBLISHES_AT_ONCE: usize = 4;
 /// Bytes of one message and of one `PublishBatch`, bodies and attributes together (AWS limit: 256 KiB).
 pub const BATCH_BYTES_MAX: usize = 256 * 1024;
