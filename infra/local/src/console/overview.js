@@ -122,14 +122,17 @@ function subscriptionSection(context, subscription, now) {
     prices,
   );
   const fill = async (plans) => {
-    const held = [subscription.plan, ...Object.values(subscription.addOns)];
+    const held = [{ ...subscription.plan, seats: subscription.seats }, ...Object.values(subscription.addOns)];
     const versions = await Promise.all(held.map((pinned) => versionOf(plans, pinned)));
     const [plan] = versions;
     name.replaceChildren(plan.name, " ", h("span", { class: "muted" }, `version ${plan.version}`));
     const range = current && { from: rfc3339(Date.parse(current.start)), to: rfc3339(Date.parse(current.end)) };
-    const used = async ({ meter }) => range && meter && (await context.api.get("/v1/usage", { meter, ...range })).total;
+    const used = async ({ key, meter, seats }) =>
+      meter ? range && (await context.api.get("/v1/usage", { meter, ...range })).total : seats[key];
     const offers = versions.map((version) => offerOf(version, subscription));
-    const charged = offers.flatMap((offer) => offer.prices);
+    const charged = offers.flatMap((offer, place) =>
+      offer.prices.map(({ key, meter }) => ({ key, meter, seats: held[place].seats })),
+    );
     keepFresh(
       context.signal,
       prices,
@@ -162,7 +165,8 @@ function periodBar(current, zone, now) {
   const [start, end] = [Date.parse(current.start), Date.parse(current.end)];
   const total = Math.round((end - start) / DAY_MS);
   const passed = Math.min(Math.max(Math.floor((now - start) / DAY_MS) + 1, 0), total);
-  const where = now < start ? "not begun" : now < end ? `day ${passed} of ${total}` : "in its hour of grace";
+  const over = now < end + GRACE_MS ? "in its hour of grace" : "waits for its invoice";
+  const where = now < start ? "not begun" : now < end ? `day ${passed} of ${total}` : over;
   return h(
     "div",
     { class: "period" },
@@ -209,8 +213,9 @@ function priceRow(price, addOn, currency, total) {
   );
 }
 
-function charged({ meter, timing }) {
+function charged({ meter, model, timing }) {
   if (meter) return `meter ${meter}`;
+  if (model.type === "seats") return "licensed seats";
   return timing === "once" ? "fee, once" : "fee";
 }
 

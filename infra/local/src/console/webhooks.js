@@ -20,7 +20,19 @@ import {
 import { decimal, instant, instantWithSeconds } from "./format.js";
 
 const URL_LENGTH_MAX = 2048;
-const EVENT_TYPES = ["billing.period.closed.v1", "invoice.created.v1", "invoice.finalized.v1", "invoice.ready.v1"];
+const EVENT_TYPES = [
+  "billing.period.closed.v1",
+  "invoice.created.v1",
+  "invoice.finalized.v1",
+  "invoice.ready.v1",
+  "invoice.paid.v1",
+  "invoice.voided.v1",
+  "invoice.uncollectible.v1",
+  "payment.recorded.v1",
+  "creditnote.issued.v1",
+  "creditnote.ready.v1",
+  "credit.balance_low.v1",
+];
 const TONES = { pending: "wait", delivered: "good", dead: "bad" };
 
 /** Which deliveries are open, as long as the page is. */
