@@ -209,9 +209,13 @@ fn a_subscription_has_twenty_add_ons() {
     }
     assert_eq!(story.decide("2024-03-05", &add("x20", When::Immediate)).unwrap_err().code, "too_many_add_ons");
     let again = AddOn { plan: plan("x0"), seats: BTreeMap::new() };
-    let add_ons = names.iter().map(|name| (slug(name), again.clone())).collect();
-    let start = Start { add_ons, ..start("a", MONTH, "2024-03-01", &[]) };
-    let refused = Subscription::start(start, now(), &story.offers).unwrap_err();
+    let begins = |count: usize| {
+        let add_ons = names[..count].iter().map(|name| (slug(name), again.clone())).collect();
+        let start = Start { add_ons, ..start("a", MONTH, "2024-03-01", &[]) };
+        Subscription::start(start, now(), &story.offers)
+    };
+    assert_eq!(begins(20).unwrap().terms[0].add_ons.len(), 20);
+    let refused = begins(21).unwrap_err();
     assert_eq!((refused.pointer.as_str(), refused.code), ("/addOns", "too_many_add_ons"));
 }
 
