@@ -127,7 +127,7 @@ pub async fn run(options: &LedgerCheck, mut say: impl FnMut(String)) -> Result<O
     walk.read_all(&api, &tenant, &mut say).await?;
     let broken = walk.end();
     say(match &broken {
-        None => format!("{} entries, all as they were written; head {}", head.entries, head.head_hash),
+        None => format!("entries: {}, all as they were written; head: {}", head.entries, head.head_hash),
         Some(broken) => broken.to_string(),
     });
     Ok(Outcome { entries: head.entries, head_hash: head.head_hash, broken })
