@@ -15,6 +15,10 @@ use tower::ServiceExt;
 pub const PLATFORM_KEY: &str = "ml_live_local";
 /// From one tick of the schedule to the next.
 const TICK: SignedDuration = SignedDuration::from_mins(15);
+/// Longer than the watermark needs to be sure of an instant.
+const COUNTED: SignedDuration = SignedDuration::from_mins(3);
+/// Ticks in which what is due leads to nothing more that is due.
+const SETTLING_ROUNDS: usize = 4;
 
 /// The platform, and how to ask it.
 pub struct Local {
@@ -66,6 +70,20 @@ impl Local {
     /// Turns the clock to `instant`.
     pub fn turn_to(&self, instant: Timestamp) {
         self.platform.world().clock().turn_to(instant);
+    }
+
+    /// Turns the clock and makes whatever is due by then, a message at a time.
+    pub async fn run_to(&self, instant: &str) {
+        let instant: Timestamp = instant.parse().expect("an instant");
+        self.platform.settle(instant).await.expect("no call fails");
+        for at in [instant.saturating_sub(COUNTED).expect("a length of time"), instant] {
+            self.turn_to(at);
+            self.platform.tick().await.expect("no call fails");
+        }
+        for _ in 0..SETTLING_ROUNDS {
+            self.platform.settle(instant).await.expect("no call fails");
+            self.platform.tick().await.expect("no call fails");
+        }
     }
 
     /// Turns the clock on by a quarter of an hour, and runs billing as the schedule does.

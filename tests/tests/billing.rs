@@ -2,12 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tests::local::Local;
-
-/// Longer than the watermark needs to be sure of an instant.
-const COUNTED: SignedDuration = SignedDuration::from_mins(3);
 
 /// A platform on 1 June with the tenant `acme` in UTC and the plan `team`: 30.00 in arrears, 10.00 a seat in advance, 1.00 a
 /// call.
@@ -25,20 +21,6 @@ fn plan(slug: &str, base_fee_minor: i64, seat: &str) -> Value {
         {"key": "seats", "name": "Seats", "timing": "inAdvance", "model": {"type": "seats", "unitPrice": seat}},
         {"key": "calls", "name": "Calls", "meter": "calls", "model": {"type": "perUnit", "unitPrice": "1"}},
     ]})
-}
-
-/// Turns the clock and makes whatever is due by then, a message at a time.
-async fn run_to(local: &Local, instant: &str) {
-    let instant: Timestamp = instant.parse().unwrap();
-    local.platform.settle(instant).await.unwrap();
-    for at in [instant.saturating_sub(COUNTED).unwrap(), instant] {
-        local.turn_to(at);
-        local.platform.tick().await.unwrap();
-    }
-    for _ in 0..4 {
-        local.platform.settle(instant).await.unwrap();
-        local.platform.tick().await.unwrap();
-    }
 }
 
 /// Status, total and lines of every invoice, the oldest first.
@@ -66,7 +48,7 @@ async fn seats_are_billed_in_advance_and_a_change_is_made_good_when_the_period_c
     let body = json!({"plan": "team", "startsOn": "2026-06-01", "seats": {"seats": 2}});
     let made = local.create("/v1/subscriptions?tenant=acme", body).await;
     let id = made["id"].as_str().unwrap();
-    run_to(&local, "2026-06-01T09:30:00Z").await;
+    local.run_to("2026-06-01T09:30:00Z").await;
     assert_eq!(invoices(&local).await, ["open 2000: seats 2000"], "June's seats, on its first day");
 
     // 15 June: three more seats for the rest, 16 of 30 days: 5 × 10 × 16 ÷ 30 = 26.67 less 2 × 10 × 16 ÷ 30 = 10.67.
@@ -80,7 +62,7 @@ async fn seats_are_billed_in_advance_and_a_change_is_made_good_when_the_period_c
     assert_eq!(preview["lines"].as_array().unwrap().len(), 3, "a credit, a charge, and July's five seats: {preview:#}");
     change(&local, id, seats).await;
 
-    run_to(&local, "2026-07-01T00:10:00Z").await;
+    local.run_to("2026-07-01T00:10:00Z").await;
     assert_eq!(
         invoices(&local).await[1],
         "draft 9600: base 3000, calls 0, seats.credit@2026-06-15 -1067, seats@2026-06-15 2667, seats 5000",
@@ -89,7 +71,7 @@ async fn seats_are_billed_in_advance_and_a_change_is_made_good_when_the_period_c
     let draft = local.get("/v1/invoices?tenant=acme").await["data"][0].clone();
     assert_eq!((draft["number"].clone(), draft["dueAt"].clone()), (Value::Null, Value::Null));
 
-    run_to(&local, "2026-07-01T01:30:00Z").await;
+    local.run_to("2026-07-01T01:30:00Z").await;
     let issued = local.get("/v1/invoices?tenant=acme").await["data"][0].clone();
     assert_eq!(
         (issued["id"].clone(), issued["status"].as_str(), issued["number"].as_str()),
@@ -115,21 +97,21 @@ async fn another_plan_a_pause_and_the_end_are_billed_by_their_days() {
     ]});
     local.send("POST", "/v1/usage/events?tenant=acme", Some(&events)).await;
     // The trial is free; then one seat for the rest of June, 16 of 30 days of 10.00.
-    run_to(&local, "2026-06-15T02:00:00Z").await;
+    local.run_to("2026-06-15T02:00:00Z").await;
     assert_eq!(invoices(&local).await, ["open 533: seats 533"]);
 
     // July: 60.00 from the 11th on, 21 of 31 days; before that 10 of 31 days of 30.00.
-    run_to(&local, "2026-07-11T09:00:00Z").await;
+    local.run_to("2026-07-11T09:00:00Z").await;
     assert_eq!(invoices(&local).await[1], "open 2600: base 1600, calls 0, seats 1000");
     change(&local, id, json!({"type": "plan", "plan": "firm", "when": "immediate"})).await;
     // Paused from the 22nd on: eleven days of firm, then nothing.
-    run_to(&local, "2026-07-22T09:00:00Z").await;
+    local.run_to("2026-07-22T09:00:00Z").await;
     let paused = change(&local, id, json!({"type": "pause"})).await;
     assert_eq!(paused["status"], "paused");
-    run_to(&local, "2026-07-25T09:00:00Z").await;
+    local.run_to("2026-07-25T09:00:00Z").await;
     let ended = change(&local, id, json!({"type": "cancel"})).await;
     assert_eq!((ended["endsOn"].as_str(), ended["pending"]["status"].as_str()), (Some("2026-08-01"), Some("canceled")));
-    run_to(&local, "2026-08-01T02:00:00Z").await;
+    local.run_to("2026-08-01T02:00:00Z").await;
     let all = invoices(&local).await;
     // 30 × 10 ÷ 31 = 9.68; 60 × 11 ÷ 31 = 21.29. A seat: 10 × 21 ÷ 31 = 6.77 back, 20 × 21 ÷ 31 = 13.55 new, and 20 × 10 ÷ 31 =
     // 6.45 of that back for the pause.
@@ -138,7 +120,7 @@ async fn another_plan_a_pause_and_the_end_are_billed_by_their_days() {
         "open 3130: base 968, calls 0, base@2026-07-11 2129, calls@2026-07-11 0, seats.credit@2026-07-11 -677, \
          seats@2026-07-11 1355, seats.credit@2026-07-22 -645"
     );
-    run_to(&local, "2026-10-01T02:00:00Z").await;
+    local.run_to("2026-10-01T02:00:00Z").await;
     assert_eq!(invoices(&local).await.len(), 3, "nothing is billed after the end");
     let (status, refused) = local
         .send("POST", &format!("/v1/subscriptions/{id}/changes?tenant=acme"), Some(&json!({"type": "resume"})))
@@ -167,14 +149,14 @@ async fn an_add_on_is_billed_beside_its_plan_by_its_own_days_and_prices() {
         local.send("POST", "/v1/usage/events?tenant=acme", Some(&json!({"events": [event]}))).await;
     };
     call("before", "2026-06-01T08:00:00Z").await;
-    run_to(&local, "2026-06-11T09:00:00Z").await;
+    local.run_to("2026-06-11T09:00:00Z").await;
     let add = json!({"type": "addOn", "addOn": "support", "when": "immediate"});
     let path = format!("/v1/subscriptions/{id}/changes/preview?tenant=acme");
     let (_, preview) = local.send("POST", &path, Some(&add)).await;
     assert_eq!(preview["totalMinor"], 600 + 4_900, "{preview:#}");
     change(&local, id, add).await;
     call("with-it", "2026-06-11T09:00:00Z").await;
-    run_to(&local, "2026-07-01T01:30:00Z").await;
+    local.run_to("2026-07-01T01:30:00Z").await;
     // 20 of 30 days of 9.00, one of the two calls, and the whole of what is charged once.
     assert_eq!(
         invoices(&local).await,
@@ -187,7 +169,7 @@ async fn an_add_on_is_billed_beside_its_plan_by_its_own_days_and_prices() {
     let explained = local.get(&path).await;
     assert_eq!(explained["source"]["price"]["model"]["unitPrice"], "0.25", "{explained:#}");
     change(&local, id, json!({"type": "removeAddOn", "addOn": "support", "when": "nextPeriod"})).await;
-    run_to(&local, "2026-09-01T01:30:00Z").await;
+    local.run_to("2026-09-01T01:30:00Z").await;
     let later = invoices(&local).await;
     assert_eq!(
         later[1..],

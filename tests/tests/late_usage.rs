@@ -2,13 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use jiff::{SignedDuration, Timestamp};
 use meterline::aws::Fault;
 use serde_json::{Value, json};
 use tests::local::Local;
 
-/// Longer than the watermark needs to be sure of an instant.
-const COUNTED: SignedDuration = SignedDuration::from_mins(3);
 /// Two calls at 1.00 and the rest at 0.50; bytes at 0.01, for at least 1.00; and 30.00.
 const MAY: &str = "open 3350: base 3000, calls 250, bytes 60, bytes.true-up 40";
 
@@ -60,20 +57,6 @@ fn turn_to(local: &Local, instant: &str) {
     local.turn_to(instant.parse().unwrap());
 }
 
-/// Turns the clock and makes whatever is due by then, a message at a time.
-async fn run_to(local: &Local, instant: &str) {
-    let instant: Timestamp = instant.parse().unwrap();
-    local.platform.settle(instant).await.unwrap();
-    for at in [instant.saturating_sub(COUNTED).unwrap(), instant] {
-        local.turn_to(at);
-        local.platform.tick().await.unwrap();
-    }
-    for _ in 0..4 {
-        local.platform.settle(instant).await.unwrap();
-        local.platform.tick().await.unwrap();
-    }
-}
-
 /// Every invoice, the oldest first.
 async fn invoices(local: &Local) -> Vec<Value> {
     let list = local.get("/v1/invoices?tenant=acme&limit=100").await;
@@ -95,7 +78,7 @@ fn said(invoice: &Value) -> String {
 #[tokio::test]
 async fn late_voided_and_amended_usage_is_on_the_next_invoice_once() {
     let (local, id) = set_up().await;
-    run_to(&local, "2026-06-01T02:00:00Z").await;
+    local.run_to("2026-06-01T02:00:00Z").await;
     assert_eq!(all_said(&local).await, [MAY]);
 
     // 3 June: two calls more and one less are four, 3.00; 20 + 30 + 100 + 5 bytes are 1.55, and no minimum is missed.
@@ -106,7 +89,7 @@ async fn late_voided_and_amended_usage_is_on_the_next_invoice_once() {
                 bytes.adjustment@2026-05-01 95, bytes.true-up.adjustment@2026-05-01 -40";
     let upcoming = local.get(&format!("/v1/subscriptions/{id}/upcoming-invoice?tenant=acme")).await;
     assert_eq!(said(&upcoming), format!("draft {june}"));
-    run_to(&local, "2026-07-01T02:00:00Z").await;
+    local.run_to("2026-07-01T02:00:00Z").await;
     assert_eq!(all_said(&local).await, [MAY.to_owned(), format!("open {june}")]);
     let issued = invoices(&local).await;
     let line = &issued[1]["lines"][4];
@@ -117,17 +100,17 @@ async fn late_voided_and_amended_usage_is_on_the_next_invoice_once() {
     assert_eq!((&line["adjusts"]["quantityBefore"], &line["firstDay"]), (&json!("3"), &json!("2026-05-01")));
 
     // Made again, the run changes nothing; and what July says has none of it again.
-    run_to(&local, "2026-07-01T03:00:00Z").await;
+    local.run_to("2026-07-01T03:00:00Z").await;
     assert_eq!(all_said(&local).await.len(), 2);
     turn_to(&local, "2026-07-10T09:00:00Z");
     send(&local, &[("e4", "2026-05-21T08:00:00Z", 100)]).await;
-    run_to(&local, "2026-08-01T02:00:00Z").await;
+    local.run_to("2026-08-01T02:00:00Z").await;
     assert_eq!(all_said(&local).await[2], "open 3100: base 3000, calls 0, bytes 0, bytes.true-up 100");
 
     // August: a hundred bytes more of May, 1.00, over all that was billed and adjusted; and a call of June's, 1.00.
     correct(&local, "e2/amend", json!({"reason": "in kilobytes", "data": {"bytes": 120, "user": "a"}})).await;
     send(&local, &[("e6", "2026-06-10T08:00:00Z", 0)]).await;
-    run_to(&local, "2026-09-01T02:00:00Z").await;
+    local.run_to("2026-09-01T02:00:00Z").await;
     assert_eq!(
         all_said(&local).await[3],
         "open 3300: base 3000, calls 0, bytes 0, bytes.true-up 100, calls.adjustment@2026-06-01 100, \
@@ -146,7 +129,7 @@ async fn usage_of_the_grace_is_not_lost_where_an_invoice_does_not_wait_for_it() 
     assert_eq!(said(&may), MAY);
     turn_to(&local, "2026-06-01T00:20:00Z");
     send(&local, &[("e4", "2026-05-31T23:50:00Z", 0)]).await;
-    run_to(&local, "2026-07-01T02:00:00Z").await;
+    local.run_to("2026-07-01T02:00:00Z").await;
     assert_eq!(
         all_said(&local).await[1],
         "open 3150: base 3000, calls 0, bytes 0, bytes.true-up 100, calls.adjustment@2026-05-01 50"
@@ -156,10 +139,10 @@ async fn usage_of_the_grace_is_not_lost_where_an_invoice_does_not_wait_for_it() 
 #[tokio::test]
 async fn an_invoice_that_is_written_anew_makes_good_what_was_adjusted_of_the_void_one() {
     let (local, _) = set_up().await;
-    run_to(&local, "2026-06-01T02:00:00Z").await;
+    local.run_to("2026-06-01T02:00:00Z").await;
     turn_to(&local, "2026-06-03T09:00:00Z");
     send(&local, &[("e4", "2026-05-21T08:00:00Z", 100)]).await;
-    run_to(&local, "2026-07-01T02:00:00Z").await;
+    local.run_to("2026-07-01T02:00:00Z").await;
     assert_eq!(
         all_said(&local).await[1],
         "open 3210: base 3000, calls 0, bytes 0, bytes.true-up 100, calls.adjustment@2026-05-01 50, \
@@ -177,7 +160,7 @@ async fn an_invoice_that_is_written_anew_makes_good_what_was_adjusted_of_the_voi
     // A call more, of which July's invoice has no more than its 0.50.
     turn_to(&local, "2026-07-03T09:00:00Z");
     send(&local, &[("e5", "2026-05-21T08:00:00Z", 0)]).await;
-    run_to(&local, "2026-08-01T02:00:00Z").await;
+    local.run_to("2026-08-01T02:00:00Z").await;
     assert_eq!(
         all_said(&local).await.last().unwrap(),
         "open 3150: base 3000, calls 0, bytes 0, bytes.true-up 100, calls.adjustment@2026-05-01 50"
@@ -212,14 +195,14 @@ async fn adjustments_for_which_an_invoice_has_no_room_wait_for_the_next() {
     local.create("/v1/plans", json!({"slug": "long", "name": "Long", "currency": "EUR", "prices": prices})).await;
     local.create("/v1/subscriptions?tenant=acme", json!({"plan": "long", "startsOn": "2026-05-01"})).await;
     for instant in ["2026-06-01T02:00:00Z", "2026-07-01T02:00:00Z"] {
-        run_to(&local, instant).await;
+        local.run_to(instant).await;
     }
     // A call of May and two of June, on 3 July: on each price of both.
     turn_to(&local, "2026-07-03T09:00:00Z");
     let june = "2026-06-10T08:00:00Z";
     send(&local, &[("e1", "2026-05-21T08:00:00Z", 0), ("e2", june, 0), ("e3", june, 0)]).await;
     for instant in ["2026-08-01T02:00:00Z", "2026-09-01T02:00:00Z"] {
-        run_to(&local, instant).await;
+        local.run_to(instant).await;
     }
     let adjusted = |invoice: &Value, month: &str, minor: i64| {
         let lines = invoice["lines"].as_array().unwrap().iter();

@@ -125,7 +125,7 @@ impl KnownTenant {
     }
 
     /// Refuses what would charge something new to a tenant that was canceled.
-    pub(crate) fn is_customer(&self) -> Result<(), Problem> {
+    pub(crate) fn check_customer(&self) -> Result<(), Problem> {
         match self.canceled_at {
             None => Ok(()),
             Some(_) => Err(Problem::conflict("tenant_canceled", "the tenant is no customer any more")),

@@ -41,7 +41,7 @@ pub(crate) async fn create(
     let now = api.world().now();
     let unknown = || Problem::from(Violation::new("/tenant", "unknown_tenant", "name a tenant by id or slug"));
     let tenant = api.tenant(&new.tenant).await?.ok_or_else(unknown)?;
-    tenant.is_customer()?;
+    tenant.check_customer()?;
     let grant = new.decide(GrantId::new(creation.uuid(&api, now)), &tenant, now)?;
     let store = api.store(&tenant);
     let made = until_not_raced(|| store.create_grant(&grant, Used::default())).await?;

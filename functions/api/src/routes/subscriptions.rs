@@ -45,13 +45,13 @@ pub(crate) async fn create(
     Json(new): Json<NewSubscription>,
 ) -> Result<(StatusCode, axum::Json<Subscription>), Problem> {
     let now = api.world().now();
-    tenant.is_customer()?;
+    tenant.check_customer()?;
     let wanted = new.offered(&api, tenant.id).await?;
     let id = SubscriptionId::new(creation.uuid(&api, now));
     let start = new.start(id, tenant.id, &tenant.time_zone, &wanted, now)?;
     let made = subscription::Subscription::start(start, now, &wanted.offers)?;
     made.check_room(made.starts_on, &wanted.offers)?;
-    let made = request::opened(&api, made).await?;
+    let made = request::opened(made, &wanted.offers)?;
     let out_of_range = |_| Violation::new("/startsOn", "date_out_of_range", "send a date before the year 9999");
     let due_at = made.due_at(made.next_run, SignedDuration::ZERO).map_err(out_of_range)?;
     let store = api.store(&tenant);

@@ -58,7 +58,7 @@ pub async fn statement(
 }
 
 /// The lines of `run`, without adjustments of earlier ones.
-pub async fn lines(world: &World, shelf: &Shelf, subscription: &Subscription, run: u32) -> Result<Vec<Line>, Fault> {
+async fn lines(world: &World, shelf: &Shelf, subscription: &Subscription, run: u32) -> Result<Vec<Line>, Fault> {
     let wanted = subscription.offers_wanted(run).map_err(impossible)?;
     let offers = offers(world, shelf, &wanted).await?;
     let wanted = subscription.usage_wanted(run, &offers).map_err(impossible)?;

@@ -5,7 +5,7 @@
 use crate::{Fault, World};
 use domain::{
     catalog::{OfferKey, PlanRef, PlanVersion},
-    subscription::{Offered, Offers},
+    subscription::Offers,
     text::Slug,
     usage::Meter,
 };
@@ -34,10 +34,7 @@ pub async fn offers(world: &World, shelf: &Shelf, wanted: &[(PlanRef, OfferKey)]
 pub async fn offers_there_are(world: &World, shelf: &Shelf, asked: &[(PlanRef, OfferKey)]) -> Result<Offers, Fault> {
     let mut offers = Offers::default();
     for (plan, key) in asked {
-        let version = shelf.version(world, *plan).await?;
-        if let Some(offer) = version.offer(*key).cloned() {
-            offers.insert(*plan, Offered { plan_name: version.name.clone(), offer });
-        }
+        offers.insert_of(&*shelf.version(world, *plan).await?, *key);
     }
     Ok(offers)
 }

@@ -6,12 +6,7 @@
 //! other wrote. One that was canceled has its subscriptions neither changed nor added to. A tenant of whom no subscription ever refuses usage has its subscriptions not read at all. A run changes
 //! no terms.
 
-use super::{
-    TenantStore,
-    invoices::action,
-    item::{Cursor, PAGE_ITEMS_MAX},
-    key::Key,
-};
+use super::{TenantStore, invoices::action, item::PAGE_ITEMS_MAX, key::Key};
 use crate::Fault;
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 use domain::{
@@ -107,15 +102,11 @@ impl TenantStore<'_> {
     /// The tenant's subscriptions; `None` if there are more than [`REFUSING_SUBSCRIPTIONS_MAX`].
     async fn few_subscriptions(&self) -> Result<Option<Vec<Subscription>>, Fault> {
         let mut all = Vec::new();
-        let mut after: Option<Cursor> = None;
-        for _ in 0..PAGES_MAX {
-            let page = self.subscriptions(PAGE_ITEMS_MAX, after.as_ref()).await?;
-            all.extend(page.items);
-            after = page.next;
-            if after.is_none() {
-                return Ok(Some(all));
-            }
-        }
-        Ok(None)
+        let collect = |subscription| {
+            all.push(subscription);
+            true
+        };
+        let is_whole = self.visit_subscriptions(PAGES_MAX, collect).await?;
+        Ok(is_whole.then_some(all))
     }
 }

@@ -7,7 +7,7 @@
 use super::{
     TenantStore,
     dynamo::{self, Range, Transacted},
-    item::{self, Cursor, Item, Page},
+    item::{self, Cursor, Item, PAGE_ITEMS_MAX, Page},
     key::{self, Key},
     subscription_shape::{self, StoredSubscription, SubscriptionV3},
 };
@@ -110,6 +110,27 @@ impl TenantStore<'_> {
             subscriptions.push(read(self.world, item).await?);
         }
         Ok(Page { items: subscriptions, next })
+    }
+
+    /// Visits the tenant's subscriptions until `visit` answers `false`; answers whether it saw all of them, which it does not
+    /// if there are more than fill `pages_max` pages.
+    pub async fn visit_subscriptions(
+        &self,
+        pages_max: usize,
+        mut visit: impl FnMut(Subscription) -> bool,
+    ) -> Result<bool, Fault> {
+        let mut after: Option<Cursor> = None;
+        for _ in 0..pages_max {
+            let page = self.subscriptions(PAGE_ITEMS_MAX, after.as_ref()).await?;
+            if !page.items.into_iter().all(&mut visit) {
+                return Ok(false);
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 

@@ -4,8 +4,8 @@
 //! change leaves alone is as it was. Whether the change may be made as the subscription is, is decided in `change`.
 
 use super::{
-    ADD_ONS_MAX, AddOn, CancelWhen, Offers, PausedUsage, Phase, Subscription, Term, When,
-    start::{add_on_not_offered, check_seats, out_of_range, seats, unknown_offer},
+    AddOn, CancelWhen, Offers, PausedUsage, Phase, Subscription, Term, When,
+    start::{add_on_not_offered, check_add_ons, check_seats, out_of_range, seats, unknown_offer},
     term::term_on,
 };
 use crate::{
@@ -81,9 +81,7 @@ impl Drafting<'_> {
         if before.is_some_and(|before| before.plan == plan) {
             return Err(Violation::new("", "already_added", "the add-on is there; change its seats, or remove it"));
         }
-        if before.is_none() && old.add_ons.len() >= ADD_ONS_MAX {
-            return Err(Violation::new("", "too_many_add_ons", format!("use at most {ADD_ONS_MAX} add-ons")));
-        }
+        check_add_ons(old.add_ons.len() + usize::from(before.is_none()))?;
         let none = BTreeMap::new();
         let seats = seats(&offered.offer, sent, before.map_or(&none, |before| &before.seats))?;
         let edit = |term: &Term| {

@@ -31,7 +31,7 @@ pub use offers::{LinesError, Offered, Offers};
 pub use preview::{PreviewLine, offers_of_preview, preview};
 pub use refused_usage::{REFUSED_SPANS_MAX, RefusedSpan, RefusedUsage};
 pub use room::PERIOD_LINES_BYTES_MAX;
-pub use start::{Start, TRIAL_DAYS_MAX, Trial};
+pub use start::{Start, TRIAL_DAYS_MAX, Trial, check_add_ons};
 pub use term::{AddOn, PausedUsage, Phase, Term};
 
 use crate::{

@@ -2,7 +2,7 @@
 
 use crate::{
     calendar::CalendarError,
-    catalog::{Offer, OfferKey, PlanRef},
+    catalog::{Offer, OfferKey, PlanRef, PlanVersion},
     rating::{AmountOutOfRange, RatingError},
 };
 use std::collections::HashMap;
@@ -24,6 +24,13 @@ impl Offers {
     /// Adds an offer of `plan`.
     pub fn insert(&mut self, plan: PlanRef, offered: Offered) {
         self.0.insert((plan, offered.offer.key()), offered);
+    }
+
+    /// Adds the offer `key` of `version`, if it has one.
+    pub fn insert_of(&mut self, version: &PlanVersion, key: OfferKey) {
+        if let Some(offer) = version.offer(key).cloned() {
+            self.insert(version.reference, Offered { plan_name: version.name.clone(), offer });
+        }
     }
 
     /// The offer `key` of `plan`, if the plan version has it.

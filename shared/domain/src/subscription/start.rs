@@ -98,9 +98,7 @@ impl Trial {
 
 /// The add-ons that a subscription begins with, each with a number for every seats price.
 fn add_ons(start: &Start, offers: &Offers) -> Result<BTreeMap<Slug, AddOn>, Violation> {
-    if start.add_ons.len() > ADD_ONS_MAX {
-        return Err(Violation::new("/addOns", "too_many_add_ons", format!("use at most {ADD_ONS_MAX} add-ons")));
-    }
+    check_add_ons(start.add_ons.len()).map_err(|violation| violation.under("/addOns"))?;
     let mut add_ons = BTreeMap::new();
     for (slug, AddOn { plan, seats: sent }) in &start.add_ons {
         let under = |violation: Violation| violation.under(&format!("/addOns/{slug}"));
@@ -144,6 +142,14 @@ pub(super) fn check_seats(offer: &Offer, key: &Slug, quantity: u64) -> Result<()
     }
     if quantity > SEATS_MAX {
         return Err(Violation::new("", "seats_out_of_range", format!("license at most {SEATS_MAX} seats")));
+    }
+    Ok(())
+}
+
+/// Whether a subscription can have so many add-ons.
+pub fn check_add_ons(count: usize) -> Result<(), Violation> {
+    if count > ADD_ONS_MAX {
+        return Err(Violation::new("", "too_many_add_ons", format!("use at most {ADD_ONS_MAX} add-ons")));
     }
     Ok(())
 }

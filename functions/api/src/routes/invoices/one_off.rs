@@ -82,7 +82,7 @@ pub(crate) async fn create(
 ) -> Result<(StatusCode, axum::Json<Invoice>), Problem> {
     let now = api.world().now();
     let id = InvoiceId::new(creation.uuid(&api, now));
-    tenant.is_customer()?;
+    tenant.check_customer()?;
     let lines = statement(&tenant, id, new, now)?;
     billing::issue(api.world(), tenant.id, lines, &correlation_id).await?;
     issued(&api, &tenant, id).await

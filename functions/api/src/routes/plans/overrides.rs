@@ -97,7 +97,7 @@ pub(crate) async fn create(
     Json(new): Json<NewOverride>,
 ) -> Result<(StatusCode, axum::Json<Plan>), Problem> {
     let now = api.world().now();
-    tenant.is_customer()?;
+    tenant.check_customer()?;
     let plan = named(&api, &slug).await?;
     let nothing = || Violation::new("/basedOn", "unknown_plan", "name a published version of the plan");
     let based_on = new.based_on.or_else(|| plan.versions.latest()).ok_or_else(nothing)?;

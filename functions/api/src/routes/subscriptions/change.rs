@@ -111,7 +111,7 @@ pub(crate) async fn create(
     let uuid = creation.uuid(&api, now);
     let store = api.store(&tenant);
     let asked = serde_json::to_string(&new).map_err(|error| Problem::internal(error.to_string()))?;
-    tenant.is_customer()?;
+    tenant.check_customer()?;
     for _ in 0..CHANGE_TRIES_MAX {
         let before = store.subscription(id).await?.ok_or_else(Problem::not_found)?;
         if store.has_changed(id, uuid).await? {
@@ -153,7 +153,7 @@ pub(crate) async fn preview(
     Path(id): Path<String>,
     Json(new): Json<NewChange>,
 ) -> Result<axum::Json<ChangePreview>, Problem> {
-    tenant.is_customer()?;
+    tenant.check_customer()?;
     let now = api.world().now();
     let before = load(&api, &tenant, &id).await?;
     let (changed, shelf) = decide(&api, &before, &new, now).await?;

@@ -2,13 +2,12 @@
 
 use super::answer::Anchor;
 use crate::{problem::Problem, routes::plans, state::Api};
-use cloud::billing::{self, Shelf};
 use domain::{
     Date, TimeZone, Timestamp, Violation,
     catalog::{Offer, OfferKey, Plan, PlanKind, PlanRef, PlanVersion, VersionStatus, Versions},
     id::{SubscriptionId, TenantId},
     money::Currency,
-    subscription::{ADD_ONS_MAX, AddOn, Offered, Offers, Start, Subscription, Trial},
+    subscription::{self, AddOn, Offers, Start, Subscription, Trial},
     text::Slug,
 };
 use jiff::ToSpan;
@@ -124,8 +123,10 @@ impl Asked<'_> {
     }
 
     fn pointer(self) -> String {
+        if !self.under.is_empty() {
+            return self.under.to_owned();
+        }
         match self.kind {
-            _ if !self.under.is_empty() => self.under.to_owned(),
             PlanKind::Plan => "/plan".to_owned(),
             PlanKind::AddOn => "/addOn".to_owned(),
         }
@@ -153,16 +154,8 @@ pub(super) async fn offered(
     let version = asked.version(api).await?;
     let key = offer(&version, currency, interval)?.key();
     let mut offers = Offers::default();
-    let reference = version.reference;
-    insert(&mut offers, version, key);
-    Ok((reference, key, offers))
-}
-
-/// Adds the offer `key` of `version` to `offers`, if there is one.
-pub(super) fn insert(offers: &mut Offers, version: PlanVersion, key: OfferKey) {
-    if let Some(offer) = version.offer(key).cloned() {
-        offers.insert(version.reference, Offered { plan_name: version.name, offer });
-    }
+    offers.insert_of(&version, key);
+    Ok((version.reference, key, offers))
 }
 
 /// The first offer that has the currency and the interval, of those that are sent.
@@ -191,10 +184,8 @@ impl NewSubscription {
         let asked = Asked { tenant, kind: PlanKind::Plan, slug: &self.plan, version: self.version, under: "" };
         let (plan, offer, mut offers) = offered(api, asked, self.currency.as_deref(), self.interval).await?;
         let mut add_ons = BTreeMap::new();
-        if self.add_ons.len() > ADD_ONS_MAX {
-            let message = format!("use at most {ADD_ONS_MAX} add-ons");
-            return Err(Violation::new("/addOns", "too_many_add_ons", message).into());
-        }
+        // Before any of them is looked up.
+        subscription::check_add_ons(self.add_ons.len()).map_err(|violation| violation.under("/addOns"))?;
         for (slug, new) in &self.add_ons {
             let here = format!("/addOns/{slug}");
             let asked = Asked { tenant, kind: PlanKind::AddOn, slug, version: new.version, under: &here };
@@ -203,7 +194,7 @@ impl NewSubscription {
             // A version has the slug that it was found by.
             let slug = Slug::parse(slug).map_err(|violation| violation.under(&here))?;
             add_ons.insert(slug, AddOn { plan: version.reference, seats });
-            insert(&mut offers, version, offer);
+            offers.insert_of(&version, offer);
         }
         Ok(Wanted { plan, offer, offers, add_ons })
     }
@@ -256,9 +247,10 @@ pub(super) fn seats(sent: &BTreeMap<String, u64>) -> Result<BTreeMap<Slug, u64>,
 }
 
 /// The subscription past a first run that would charge nothing: most plans charge nothing in advance.
-pub(super) async fn opened(api: &Api, made: Subscription) -> Result<Subscription, Problem> {
-    let lines = billing::lines(api.world(), &Shelf::default(), &made, 0).await?;
-    if !lines.is_empty() {
+pub(super) fn opened(made: Subscription, offers: &Offers) -> Result<Subscription, Problem> {
+    // It closes no period, so that no usage is charged.
+    let lines = made.lines(0, offers, &BTreeMap::new());
+    if !lines.map_err(|error| Problem::internal(error.to_string()))?.is_empty() {
         return Ok(made);
     }
     let opened = made.after_run().map_err(|error| Problem::internal(error.to_string()))?;

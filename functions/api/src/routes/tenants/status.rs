@@ -4,10 +4,7 @@
 //! subscription was made or changed since they were looked at.
 
 use crate::problem::Problem;
-use cloud::{
-    Fault, TenantStore,
-    store::{Cursor, PAGE_ITEMS_MAX},
-};
+use cloud::{Fault, TenantStore};
 use domain::{
     Timestamp,
     subscription::{Phase, Subscription},
@@ -55,17 +52,6 @@ pub(super) async fn canceled_at(
 
 /// Whether every subscription has an end.
 async fn all_end(store: &TenantStore<'_>) -> Result<bool, Fault> {
-    let has_end = |subscription: &Subscription| subscription.terms.iter().any(|term| term.phase == Phase::Ended);
-    let mut after: Option<Cursor> = None;
-    for _ in 0..PAGES_MAX {
-        let page = store.subscriptions(PAGE_ITEMS_MAX, after.as_ref()).await?;
-        if !page.items.iter().all(has_end) {
-            return Ok(false);
-        }
-        after = page.next;
-        if after.is_none() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    let has_end = |subscription: Subscription| subscription.terms.iter().any(|term| term.phase == Phase::Ended);
+    store.visit_subscriptions(PAGES_MAX, has_end).await
 }

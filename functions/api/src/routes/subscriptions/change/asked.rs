@@ -166,7 +166,7 @@ pub(super) async fn change(
             let version = asked.version(api).await?;
             let to = version.reference;
             for term in &before.terms {
-                request::insert(offers, version.clone(), term.offer);
+                offers.insert_of(&version, term.offer);
             }
             Change::AddOn { add_on: add_on_slug(add_on)?, to, seats: request::seats(seats)?, when: (*when).into() }
         }
